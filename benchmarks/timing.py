@@ -1,0 +1,30 @@
+"""One task in one fresh process: its seconds and the most memory the process ever held."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def report(task: Callable[[], object]) -> None:
+    """Run `task` once; print wall seconds, processor seconds and peak memory in MB as one line of JSON.
+
+    Imports are not timed, but what they hold counts as memory.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    task()
+    found = {"s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu, "mb": _peak_mb()}
+    print(json.dumps(found))
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():  # what getrusage says on Linux may be the parent's
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024

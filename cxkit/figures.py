@@ -1,0 +1,210 @@
+"""The house style of pictures: one palette, the reader's digits, mirrored where reading direction matters."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib import font_manager, ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cxkit.errors import ReportError
+from cxkit.lang import count, duration, frame_line, is_rtl, number, percent, points, resolve
+
+# Okabe-Ito hues darkened until white paper gives them contrast; told apart by colour-blind readers too.
+INK, MUTED, LINE, PAPER = "#1d2430", "#5b6675", "#d8dee6", "#ffffff"
+ACCENT, GOOD, BAD, WARN = "#0b5cad", "#00765a", "#b8400e", "#b07800"
+CATEGORIES = (ACCENT, "#c8661b", GOOD, "#8a4f8d", "#b07800", "#3c89b8", "#6b6b6b")
+
+Kind = Literal["categories", "series"]
+Unit = Literal["number", "count", "percent", "points", "seconds", "none"]
+_WRITERS: dict[str, Callable[[float, str], str]] = {
+    "number": lambda x, g: number(x, g, 0 if float(x).is_integer() else 1),
+    "count": count,
+    "points": points,
+    "seconds": lambda x, g: duration(x, g) if x else count(0, g),
+}
+
+
+def _require_shaping() -> None:
+    """Refuse a matplotlib that draws Arabic script reversed and unjoined without a warning."""
+    if not hasattr(mpl.ft2font, "__libraqm_version__"):
+        raise ReportError("old_matplotlib", version=mpl.__version__, needed="3.11")
+
+
+def font_families() -> list[str]:
+    """Families to draw with: Vazirmatn where the machine has it, then the DejaVu Sans that comes with matplotlib."""
+    have = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in ("Vazirmatn", "DejaVu Sans") if name in have]
+
+
+@contextmanager
+def style(lang: str | None = None) -> Iterator[None]:
+    """Draw inside this block in the house style of `lang`; the reader's own settings come back afterwards."""
+    _require_shaping()
+    rtl = is_rtl(lang)
+    with mpl.rc_context(
+        {
+            "font.family": font_families(),
+            "font.size": 10,
+            "text.parse_math": False,  # "$5 and $6" in a label is money, not a formula
+            "text.color": INK,
+            "text.language": resolve(lang),
+            "axes.labelcolor": MUTED,
+            "axes.edgecolor": LINE,
+            "axes.titlelocation": "right" if rtl else "left",
+            "axes.titleweight": "bold",
+            "axes.titlesize": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": rtl,
+            "axes.spines.left": not rtl,
+            "axes.axisbelow": True,
+            "xtick.color": MUTED,
+            "ytick.color": MUTED,
+            "legend.frameon": False,
+            "figure.dpi": 100,
+            "savefig.facecolor": PAPER,
+            "pdf.fonttype": 42,
+            "svg.fonttype": "path",
+        }
+    ):
+        yield
+
+
+def own_axes(ax: Axes | None, lang: str | None = None, size: tuple[float, float] = (8.0, 4.0)) -> Axes:
+    """`ax`, or the axes of a new figure of `size` inches."""
+    if ax is not None:
+        return ax
+    _require_shaping()
+    import matplotlib.pyplot as plt  # only for a reader who draws without axes of their own
+
+    with style(lang):
+        _, new = plt.subplots(figsize=size, layout="constrained")
+    return new
+
+
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
+_DAY_STEPS = (1, 2, 5, 7, 14, 30, 60, 90, 180, 365)
+
+
+class DurationLocator(ticker.Locator):
+    """Ticks at round seconds, minutes, hours or days: a quarter of an hour, not a thousand seconds."""
+
+    def __call__(self) -> Sequence[float]:
+        """Ticks for the present limits of the axis."""
+        low, high = self.axis.get_view_interval()  # type: ignore[union-attr]
+        return self.tick_values(low, high)
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        """At most six ticks between two durations in seconds."""
+        low, high = sorted((vmin, vmax))
+        steps = (*_STEPS, *(86_400 * days for days in _DAY_STEPS))
+        step = next((s for s in steps if (high - low) / s <= 5), 86_400 * 365 * math.ceil((high - low) / 86_400 / 1825))
+        first = max(0, math.ceil(low / step))
+        return [k * step for k in range(first, math.floor(high / step) + 1)]
+
+
+def value_formatter(unit: Unit, lang: str | None = None) -> ticker.Formatter:
+    """Axis labels of `unit` in the digits of `lang`."""
+    lang = resolve(lang)
+    if unit == "percent":
+        return ticker.FuncFormatter(lambda x, _: frame_line(percent(x, lang, 0), lang))
+    write = _WRITERS[unit]
+    return ticker.FuncFormatter(lambda x, _: frame_line(write(x, lang), lang))
+
+
+def finish(
+    ax: Axes, lang: str | None = None, kind: Kind = "series", unit: Unit = "number", value_axis: Literal["x", "y"] = "y"
+) -> Axes:
+    """Bring a drawn chart into the reading direction of `lang`, with its numbers in that language.
+
+    "categories": bars start at the reader's edge, so the value axis is mirrored for Arabic and Persian. "series": time
+    runs left to right for everyone, but the value axis stands on the right in Arabic and Persian. Call it last.
+    """
+    lang = resolve(lang)
+    rtl = is_rtl(lang)
+    if unit != "none":
+        axis = ax.xaxis if value_axis == "x" else ax.yaxis
+        axis.set_major_locator(
+            DurationLocator() if unit == "seconds" else ticker.MaxNLocator(5, integer=unit == "count")
+        )
+        axis.set_major_formatter(value_formatter(unit, lang))
+    if rtl:
+        ax.yaxis.tick_right()
+        ax.yaxis.set_label_position("right")
+        if kind == "categories":
+            ax.invert_xaxis()
+    ax.grid(True, axis=value_axis, color=LINE, linewidth=0.7)
+    ax.tick_params(length=0)
+    _isolate_strings(ax, lang)
+    return ax
+
+
+def _isolate_strings(ax: Axes, lang: str) -> None:
+    titles = [ax.title, ax._left_title, ax._right_title]  # type: ignore[attr-defined]
+    legend = ax.get_legend()
+    texts = [*titles, ax.xaxis.label, ax.yaxis.label, *ax.texts, *(legend.get_texts() if legend else [])]
+    for text in texts:
+        text.set_text(frame_line(text.get_text(), lang))
+        text.set_parse_math(False)
+    for axis in (ax.xaxis, ax.yaxis):
+        if isinstance(axis.get_major_formatter(), ticker.FixedFormatter):
+            names = [frame_line(name.get_text(), lang) for name in axis.get_ticklabels()]
+            axis.set_ticks(axis.get_ticklocs(), names, parse_math=False)
+    if legend and is_rtl(lang):
+        for text in legend.get_texts():
+            text.set_horizontalalignment("right")
+
+
+def legend(ax: Axes, lang: str | None = None, **options: Any) -> None:
+    """The legend of `ax`, its markers on the reader's first side."""
+    handles, labels = ax.get_legend_handles_labels()
+    # Matplotlib hides a label that starts with an underscore; a zero-width mark keeps it.
+    labels = [f"\u200b{label}" if label.startswith("_") else label for label in labels]
+    if is_rtl(lang):
+        options = {"markerfirst": False, "alignment": "right", **options}
+    ax.legend(handles, [frame_line(label, lang) for label in labels], **options)
+
+
+@dataclass(frozen=True, repr=False)
+class Picture:
+    """A finished figure: PNG bytes with the words a reader who cannot see it needs."""
+
+    png: bytes
+    alt: str
+    width: int
+
+    def __repr__(self) -> str:
+        return f"Picture({self.alt})"
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, object]]]:
+        data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
+        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+
+
+def picture(figure: Figure, alt: str, dpi: int = 144) -> Picture:
+    """`figure` as PNG; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return Picture(buffer.getvalue(), alt, round(figure.get_figwidth() * 100))
+
+
+def axis_unit(unit: str) -> Unit:
+    """The axis formatter's name for a unit in which a table's cells are written."""
+    known: dict[str, Unit] = {
+        "share": "percent",
+        "share0": "percent",
+        "points": "points",
+        "seconds": "seconds",
+        "count": "count",
+    }
+    return known.get(unit, "number")

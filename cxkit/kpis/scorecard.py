@@ -1,0 +1,181 @@
+"""Where the service stands: every KPI beside its target, as far as the data can tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cxkit import figures
+from cxkit.kpis.words import UNITS, thin_note
+from cxkit.lang import Amount, Coded, Range, Sentence, frame_line, is_rtl, value
+from cxkit.measures import Measure, estimates, missing, registry
+from cxkit.result import Result, by_unit, records, span
+
+if TYPE_CHECKING:
+    from cxkit.study import Study
+
+THIN = 30  # cases below which an estimate gets a note
+WIDE = 1.5  # design effect from which the likeness of an agent's tickets gets a note
+_COLOURS = {"met": figures.GOOD, "missed": figures.BAD, "open": figures.MUTED, "no_target": figures.ACCENT}
+
+
+@dataclass(frozen=True, eq=False)
+class Scorecard(Result):
+    """One row a KPI statistic: value, interval, n, still open, clusters, target and standing.
+
+    `unanswered`: KPIs that these data cannot carry, with the columns that are missing.
+    """
+
+    unanswered: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    formats = {
+        "kpi": "code",
+        "stat": "code",
+        "value": by_unit("value"),
+        "interval": span(),
+        "target": by_unit("target"),
+        "standing": "code",
+        "n": "count",
+        "open": "count",
+        "clusters": "count",
+    }
+
+    def sentences(self) -> tuple[Sentence, ...]:
+        """How many KPIs meet, miss or cannot be told from their target; each miss by name; what is not answerable."""
+        judged = self.table[self.table["standing"] != "no_target"]
+        counts = {standing: int((judged["standing"] == standing).sum()) for standing in ("met", "missed", "open")}
+        said = [Sentence("kpis.scorecard.summary", {"n": len(judged), **counts})] if len(judged) else []
+        said += [_miss(row) for row in judged[judged["standing"] == "missed"].itertuples()]
+        if self.unanswered:
+            said.append(Sentence("kpis.scorecard.unanswered", {"n": len(self.unanswered)}))
+        return tuple(said) or (Sentence("kpis.scorecard.nothing"),)
+
+    def plot(self, ax: Axes | None = None, lang: str | None = None) -> Axes:
+        """One strip a KPI, on its own scale: interval, value and target."""
+        ax = figures.own_axes(ax, lang, self.size)
+        ax.set_axis_off()
+        rtl, shown = is_rtl(lang), self._headlines
+        height = 1 / max(len(shown), 1)
+        for place, row in enumerate(records(shown)):
+            bottom = 1 - (place + 0.7) * height
+            _strip(ax.inset_axes((0.06 if rtl else 0.4, bottom, 0.54, height * 0.5)), row, lang)
+            label = f"{value('kpi', row['kpi'], lang)}\n{value('stat', row['stat'], lang)}"
+            side = "right" if rtl else "left"
+            ax.text(float(rtl), bottom + height * 0.25, frame_line(label, lang), ha=side, va="center")
+        return ax
+
+    @property
+    def _headlines(self) -> pd.DataFrame:
+        return self.table[self.table["headline"].astype(bool) & self.table["value"].notna()]
+
+    @property
+    def size(self) -> tuple[float, float]:  # type: ignore[override]
+        """Inches: one strip for every KPI."""
+        return (8.0, 0.75 * max(2, len(self._headlines)))
+
+
+def _strip(ax: Axes, row: Mapping[str, Any], lang: str | None) -> None:
+    colour = _COLOURS[str(row["standing"])]
+    low, high, at, target = (float(row[name]) for name in ("low", "high", "value", "target"))
+    ends = [x for x in (low, high, at, target) if not math.isnan(x) and x != float("inf")]
+    ax.hlines(0, low, min(high, max(ends)), color=colour, linewidth=7, alpha=0.35)
+    ax.plot(at, 0, "o", color=colour, markersize=7)
+    if not math.isnan(target):
+        ax.plot([target, target], [-0.6, 0.6], color=figures.INK, linewidth=2)
+    margin = (max(ends) - min(ends)) * 0.25 or abs(at) * 0.1 or 1
+    ax.set(xlim=(min(ends) - margin, max(ends) + margin), ylim=(-1, 1), yticks=[])
+    ax.tick_params(labelsize=8)
+    for side in ("left", "right"):
+        ax.spines[side].set_visible(False)
+    figures.finish(ax, lang, "categories", figures.axis_unit(str(row["unit"])), "x")
+
+
+def _miss(row: object) -> Sentence:
+    return Sentence(
+        "kpis.scorecard.missed",
+        {
+            "kpi": Coded("kpi", row.kpi),  # type: ignore[attr-defined]
+            "target": Amount(row.target, row.unit),  # type: ignore[attr-defined]
+            "value": Amount(row.value, row.unit),  # type: ignore[attr-defined]
+            "interval": Range(row.low, row.high, row.unit),  # type: ignore[attr-defined]
+        },
+    )
+
+
+def scorecard(study: Study, level: float = 0.95) -> Scorecard:
+    """Every KPI of `study`'s registry that its data can carry, beside its target."""
+    measures = registry(study)
+    lacking = {name: missing(measure, study) for name, measure in measures.items()}
+    answered = [measure for name, measure in measures.items() if not lacking[name]]
+    unanswered = {name: gaps for name, gaps in lacking.items() if gaps}
+    if not answered:
+        return Scorecard(pd.DataFrame(columns=["standing", "headline", "value"]), (), unanswered)
+    table = with_targets(estimates(study, answered, level=level), study, measures)
+    headlines = records(table[table["headline"]])
+    notes = [thin_note(row) for row in headlines if row["n"] < THIN]
+    notes += [_clustered_note(row) for row in headlines if row["design_effect"] > WIDE]
+    return Scorecard(table, tuple(notes), unanswered)
+
+
+def _clustered_note(row: Mapping[str, Any]) -> Sentence:
+    low, high = _widened(row["value"], row["low"], row["high"], row["design_effect"], row["unit"])
+    facts = {
+        "kpi": Coded("kpi", row["kpi"]),
+        "clusters": int(row["clusters"]),
+        "interval": Range(low, high, row["unit"]),
+    }
+    return Sentence("kpis.scorecard.clustered", facts)
+
+
+def _widened(at: float, low: float, high: float, design_effect: float, unit: str) -> tuple[float, float]:
+    """The interval as the likeness of an agent's tickets makes it: half-widths times the root of the design effect."""
+    factor = max(design_effect, 1.0) ** 0.5 if not math.isnan(design_effect) else 1.0
+    least, most = {"share": (0.0, 1.0), "points": (-1.0, 1.0)}.get(unit, (-math.inf, math.inf))
+    return max(least, at - (at - low) * factor), min(most, at + (high - at) * factor)
+
+
+def with_targets(table: pd.DataFrame, study: Study, measures: dict[str, Measure]) -> pd.DataFrame:
+    """`table` of estimates with unit, headline flag, target of the headline statistic, and standing.
+
+    Standing: "met" or "missed" only if the whole interval, widened by the design effect of the agents where that is
+    known, lies on that side of the target; "open" otherwise.
+    """
+    table = table.copy()
+    table["unit"] = table["stat"].map(UNITS)
+    table["headline"] = [measures[kpi].headline == stat for kpi, stat in zip(table["kpi"], table["stat"], strict=True)]
+    targets = table["kpi"].map(study.targets).astype(float)
+    table["target"] = targets.where(table["headline"])
+    better = table["kpi"].map({name: measure.better for name, measure in measures.items()})
+    table["standing"] = [
+        standing(*_widened(*ends), target, way)
+        for *ends, target, way in zip(
+            table["value"],
+            table["low"],
+            table["high"],
+            table["design_effect"],
+            table["unit"],
+            table["target"],
+            better,
+            strict=True,
+        )
+    ]
+    return table
+
+
+def standing(low: float, high: float, target: float, better: str) -> str:
+    """Where an interval lies: "met", "missed", "open" (it holds the target) or "no_target".
+
+    >>> standing(0.81, 0.90, 0.80, "higher"), standing(0.75, 0.85, 0.80, "higher"), standing(70.0, 90.0, 60.0, "lower")
+    ('met', 'open', 'missed')
+    """
+    if math.isnan(target) or math.isnan(low) or better == "none":
+        return "no_target"
+    above, below = low >= target, high <= target
+    if better == "lower":
+        above, below = below, above
+    return "met" if above else "missed" if below else "open"

@@ -1,0 +1,238 @@
+"""Numbers, shares, durations and dates as each language writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from icu4py.messageformat import MessageFormat
+
+from cxkit.lang.catalogue import _BARE_ALM, Word, has, say
+from cxkit.lang.session import LOCALES, resolve
+
+MISSING = "–"
+_UNITS = (("days", 86_400.0, 172_800.0), ("hours", 3_600.0, 5_400.0), ("minutes", 60.0, 90.0), ("seconds", 1.0, 0.0))
+
+
+@functools.cache
+def _formatter(skeleton: str, locale: str) -> MessageFormat:
+    return MessageFormat(f"{{x, number, ::{skeleton}}}", locale)
+
+
+def _write(x: float, skeleton: str, lang: str | None) -> str:
+    return str(_formatter(skeleton, LOCALES[resolve(lang)]).format({"x": x + 0.0})).translate(_BARE_ALM)
+
+
+def _digits(digits: int) -> str:
+    return f".{'0' * digits}" if digits else "precision-integer"
+
+
+def number(x: float | None, lang: str | None = None, digits: int = 0) -> str:
+    """`x` with `digits` decimals; a dash where it is missing or not finite.
+
+    >>> number(-1234.5, "en", 1), number(1234.5, "fa", 1)
+    ('-1,234.5', '۱٬۲۳۴٫۵')
+    """
+    if x is None or not math.isfinite(x):
+        return MISSING
+    return _write(round(float(x), digits), _digits(digits), lang)
+
+
+def count(n: float | None, lang: str | None = None) -> str:
+    """A whole number with its thousands grouped."""
+    return number(n, lang, 0)
+
+
+def percent(share: float | None, lang: str | None = None, digits: int = 1) -> str:
+    """A share (0-1) as a percentage.
+
+    >>> percent(0.7256, "en"), percent(0.7256, "fa")
+    ('72.6%', '۷۲٫۶٪')
+    """
+    if share is None or not math.isfinite(share):
+        return MISSING
+    return _write(round(float(share), digits + 2), f"percent scale/100 {_digits(digits)}", lang)
+
+
+def points(net: float | None, lang: str | None = None, digits: int = 0) -> str:
+    """A net score (-1 to 1) in points of a hundred, with its sign: NPS +30."""
+    if net is None or not math.isfinite(net):
+        return MISSING
+    return _write(round(float(net) * 100, digits), f"sign-except-zero {_digits(digits)}", lang)
+
+
+def signed_points(change: float | None, lang: str | None = None, digits: int = 1) -> str:
+    """A change of a share in percentage points, with its sign and without a unit."""
+    return points(change, lang, digits)
+
+
+def duration(seconds: float | None, lang: str | None = None) -> str:
+    """A length of time in the unit that people would use, with three significant digits.
+
+    >>> duration(516_672, "en"), duration(3000, "en"), duration(1.5, "en")
+    ('5.98 days', '50 minutes', '1.5 seconds')
+    """
+    if seconds is None or math.isnan(seconds):
+        return MISSING
+    if math.isinf(seconds):
+        return say("common.not_reached", lang)
+    unit, size = next((u, s) for u, s, least in _UNITS if abs(seconds) >= least)
+    x = seconds / size
+    digits = max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0
+    x = round(x, min(digits, 2))
+    shown = 0 if x == int(x) else 1 if x * 10 == int(x * 10) else 2
+    # A whole number takes its own plural form; a fraction takes the form of fractions.
+    return say(f"duration.{unit}", lang, x=int(x) if shown == 0 else x, text=number(x, lang, shown))
+
+
+def interval(low: float, high: float, lang: str | None = None, unit: str = "share") -> str:
+    """The two ends of an interval, written in `unit` (see `write`)."""
+    return say("common.interval", lang, low=write(low, unit, lang), high=write(high, unit, lang))
+
+
+@functools.cache
+def _day(pattern: str, locale: str) -> MessageFormat:
+    return MessageFormat(f"{{d, date,{pattern}}}", locale)
+
+
+def date(day: dt.date | pd.Timestamp | None, lang: str | None = None) -> str:
+    """A day: Gregorian in English and Arabic, Jalali in Persian."""
+    return MISSING if day is None or pd.isna(day) else _when(day, "d MMMM y", LOCALES[resolve(lang)])
+
+
+def month(day: dt.date | pd.Timestamp | None, lang: str | None = None, short: bool = False) -> str:
+    """The month that `day` opens, with its year: in the calendar in which `day` is a first of the month.
+
+    A Gregorian month keeps its Gregorian name in Persian, and a Jalali month its Persian name in English: June is not
+    Tir. (No first of a Jalali month is a first of a Gregorian month.)
+    """
+    if day is None or pd.isna(day):
+        return MISSING
+    calendar = "gregory" if day.day == 1 else "persian"
+    return _when(day, "MMM y" if short else "MMMM y", f"{LOCALES[resolve(lang)]}-u-ca-{calendar}")
+
+
+def moment(at: dt.datetime | pd.Timestamp | None, lang: str | None = None) -> str:
+    """A day with its time of day, as given (no time zone is applied here)."""
+    return MISSING if at is None or pd.isna(at) else _when(at, "d MMMM y, HH:mm", LOCALES[resolve(lang)])
+
+
+def _when(at: dt.date | pd.Timestamp, pattern: str, locale: str) -> str:
+    plain = at.to_pydatetime() if isinstance(at, pd.Timestamp) else at
+    if isinstance(plain, dt.datetime):
+        plain = plain.replace(tzinfo=None)  # ICU would move an aware time into the machine's zone
+    return str(_day(pattern, locale).format({"d": plain})).translate(_BARE_ALM)
+
+
+def jalali(day: dt.date) -> tuple[int, int, int]:
+    """Year, month and day of the Persian solar calendar, from ICU.
+
+    >>> jalali(dt.date(2024, 5, 1))
+    (1403, 2, 12)
+    """
+    text = str(_day("yyyy/MM/dd", "fa-u-nu-latn-ca-persian").format({"d": dt.date(day.year, day.month, day.day)}))
+    year, month_, day_ = (int(part) for part in text.split("/"))
+    return year, month_, day_
+
+
+_UNIT_WRITERS: dict[str, Callable[[Any, str], str]] = {
+    "share": lambda x, g: percent(x, g, 1),
+    "share0": lambda x, g: percent(x, g, 0),
+    "number": lambda x, g: number(x, g, 1),
+    "number2": lambda x, g: number(x, g, 2),
+    "number3": lambda x, g: number(x, g, 3),
+    "count": lambda x, g: number(x, g, 0),
+    "points": lambda x, g: points(x, g, 0),
+    "seconds": duration,
+    "date": date,
+    "month": month,
+    "moment": moment,
+    "yesno": lambda x, g: say("common.yes" if x else "common.no", g),
+    "key": lambda x, g: say(str(x), g),
+    "text": lambda x, _: str(x),
+}
+
+
+def write(x: object, unit: str, lang: str | None = None) -> str:
+    """`x` written in `unit`.
+
+    Units: share, share0, number, number2, number3, count, points, seconds, date, month, moment, yesno, key, text. Shares are 0-1, net scores -1 to 1, durations seconds; a missing value is a dash.
+    """
+    if x is None or x is pd.NaT or x is pd.NA or (isinstance(x, float) and math.isnan(x)):
+        return MISSING
+    return _UNIT_WRITERS[unit](x, resolve(lang))
+
+
+def value(column: str, code: object, lang: str | None = None) -> str:
+    """The word for a coded value, such as channel "email"; a code without a word is shown as it is."""
+    key = f"value.{column}.{code}"
+    return say(key, lang) if isinstance(code, str) and has(key, lang) else str(code)
+
+
+@dataclass(frozen=True)
+class Coded(Word):
+    """A coded value inside a sentence: spoken by `value(column, code)`."""
+
+    column: str
+    code: object
+
+    def text(self, lang: str | None = None) -> str:
+        """The word in `lang`."""
+        return value(self.column, self.code, lang)
+
+
+@dataclass(frozen=True)
+class Lasting(Word):
+    """A duration in seconds inside a sentence."""
+
+    code: float
+
+    def text(self, lang: str | None = None) -> str:
+        """The duration in `lang`."""
+        return duration(self.code, lang)
+
+
+@dataclass(frozen=True)
+class Named(Word):
+    """Another message, without arguments, inside a sentence: a KPI's name, a rule."""
+
+    code: str
+
+    def text(self, lang: str | None = None) -> str:
+        """The words of that key."""
+        return say(self.code, lang)
+
+
+@dataclass(frozen=True)
+class Amount(Word):
+    """A number with its unit inside a sentence: spoken by `write`."""
+
+    code: float
+    unit: str
+
+    def text(self, lang: str | None = None) -> str:
+        """The number in `lang`."""
+        return write(self.code, self.unit, lang)
+
+
+@dataclass(frozen=True)
+class Range(Word):
+    """The two ends of an interval, with their unit, inside a sentence."""
+
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def code(self) -> list[float]:  # type: ignore[override]
+        """Both ends, for JSON."""
+        return [self.low, self.high]
+
+    def text(self, lang: str | None = None) -> str:
+        """The interval in `lang`."""
+        return interval(self.low, self.high, lang, self.unit)

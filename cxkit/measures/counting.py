@@ -1,0 +1,164 @@
+"""Small tables of distinct values with their counts, made where the data live."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from cxkit.errors import MeasureError
+from cxkit.measures.kinds import Duration, Measure, Net, Score
+from cxkit.measures.rows import counted_value, month_number, months_of, steps
+from cxkit.measures.sources import MONTH, cluster_of, dated, source
+
+if TYPE_CHECKING:
+    from cxkit.study import Study
+
+
+def tally(study: Study, measure: Measure, by: Sequence[str] = (), *, clusters: bool = False) -> pd.DataFrame:
+    """Counts `n` of each distinct (`by`..., `cluster`, `value`, `observed`) of a measure.
+
+    `cluster` stands in it only when `clusters` is set and the data have such a column. Values: 0 or 1 of a Share, the
+    answer of a Score or Net, whole seconds of a Duration, 1 of a Count. `observed` False with a value is censored at
+    `as_of`; False without a value is not yet decidable; both empty is not known. `month` is its local first day.
+    """
+    return _plain(scan(study, [measure], by, clusters=clusters, rows=False).of(measure))
+
+
+def tally_rows(study: Study, measure: Measure, by: Sequence[str] = (), *, clusters: bool = False) -> pd.DataFrame:
+    """The table of `tally` with one line per row and `n` = 1: what can be made from one can be made from the other."""
+    return _plain(scan(study, [measure], by, clusters=clusters, rows=True).of(measure))
+
+
+def waterfall(study: Study, measure: Measure) -> pd.DataFrame:
+    """How the table narrows to the measure's rows: columns rule, removed, left; counted in one pass.
+
+    The last rules are `open` (not yet decidable) and `missing` (not known); the last line's `left` is the measure's n.
+    """
+    table = source(study, [measure])
+    value, observed = counted_value(measure, table, study.as_of)
+    falls = [*steps(measure, table), ("open", value.notnull() | observed.isnull()), ("missing", value.notnull())]
+    fallen_at = ibis.cases(*[(~stays, place) for place, (_, stays) in enumerate(falls)], else_=len(falls))
+    found = table.select(step=fallen_at).value_counts(name="n").to_pandas()
+    fallen = np.zeros(len(falls) + 1, dtype=np.int64)
+    fallen[found["step"].to_numpy(dtype=np.int64)] = found["n"]
+    removed = np.concatenate([[0], fallen[:-1]])
+    left = fallen.sum() - np.cumsum(removed)
+    return pd.DataFrame({"rule": ["all", *(rule for rule, _ in falls)], "removed": removed, "left": left})
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What one pass over a table found for several measures: a line per distinct combination, or per row.
+
+    `table` has the columns of `by`, `cluster` where the data have it, `n`, and for measure number i whether the line
+    belongs to it (`in_i`), its `value_i` and `observed_i`.
+    """
+
+    table: pd.DataFrame
+    measures: tuple[Measure, ...]
+    by: tuple[str, ...]
+
+    def of(self, measure: Measure) -> pd.DataFrame:
+        """The tally of one of the measures, in the columns of `tally`; refuses answers outside the declared scale."""
+        place = self.measures.index(measure)
+        names = {f"value_{place}": "value", f"observed_{place}": "observed"}
+        keys = [*self.by, *(["cluster"] if "cluster" in self.table else [])]
+        lines = self.table if len(self.measures) == 1 else self.table[self.table[f"in_{place}"].astype(bool)]
+        return _on_scale(measure, lines[[*keys, *names, "n"]].rename(columns=names))
+
+
+def scans(study: Study, measures: Sequence[Measure], by: Sequence[str] = ()) -> list[Scan]:
+    """The tallies of `measures` with their clusters: those that share table, date and clusters come from one pass.
+
+    A tally of exact seconds would be as long as the table, so a pass with such a Duration fetches the rows instead.
+    """
+    passes: dict[tuple[str, str, str], list[Measure]] = {}
+    for measure in dict.fromkeys(measures):
+        passes.setdefault((measure.of, measure.dated_by, measure.cluster), []).append(measure)
+    return [
+        scan(study, together, by, clusters=True, rows=any(isinstance(m, Duration) and not m.precision for m in together))
+        for together in passes.values()
+    ]
+
+
+def scan(study: Study, measures: Sequence[Measure], by: Sequence[str], *, clusters: bool, rows: bool) -> Scan:
+    """One pass over the table that all `measures` are of and dated alike."""
+    for measure in measures:
+        _one_scale(study, measure)
+    table, first = source(study, measures, by), measures[0]
+    keys: dict[str, ir.Value] = {column: table[column] for column in by if column != MONTH}
+    cluster = cluster_of(study, first) if clusters else None
+    if cluster:
+        keys["cx_cluster"] = table[cluster]
+    months = months_of(study, first) if MONTH in by else ()
+    if months:
+        keys["cx_month"] = month_number(dated(first, table), months)
+    belongs = [functools.reduce(operator.and_, [stays for _, stays in steps(m, table)]) for m in measures]
+    for place, measure in enumerate(measures):
+        value, observed = counted_value(measure, table, study.as_of)
+        keys |= {f"in_{place}": belongs[place]} if len(measures) > 1 else {}
+        keys |= {f"value_{place}": value, f"observed_{place}": observed}
+    kept = table.filter(functools.reduce(operator.or_, belongs)).select(**keys)
+    found = _frame(kept if rows else kept.group_by([*keys]).agg(n=kept.count()))
+    if rows:
+        found["n"] = 1
+    if months:
+        starts = pd.DatetimeIndex([pd.Timestamp(period.first_on) for period in months])
+        found["cx_month"] = pd.Categorical.from_codes(found["cx_month"].to_numpy(), starts)
+    return Scan(found.rename(columns={"cx_cluster": "cluster", "cx_month": MONTH}), tuple(measures), tuple(by))
+
+
+def _frame(table: ir.Table) -> pd.DataFrame:
+    """The table out of the engine, each distinct text kept once."""
+    whole = table.to_pyarrow()
+    columns = [c.dictionary_encode() if pa.types.is_string(c.type) else c for c in whole.columns]
+    slim = pa.table(columns, names=whole.column_names).unify_dictionaries()
+    return slim.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` without categories."""
+    kinds: dict[Any, Any] = {
+        c: table[c].cat.categories.dtype for c in table if isinstance(table[c].dtype, pd.CategoricalDtype)
+    }
+    return table.astype(kinds)
+
+
+def _one_scale(study: Study, measure: Measure) -> None:
+    """Refuse answers that were given on other scales than the declared one."""
+    if not isinstance(measure, Score | Net):
+        return
+    answers = study.table(measure.of)
+    if not {"scale_min", "scale_max"} <= set(answers.columns):
+        return
+    given = answers[measure.value].notnull() & answers["scale_min"].notnull()
+    asked = answers["item"] == measure.item if measure.item else True
+    scales = answers.filter(given, asked).select("scale_min", "scale_max").distinct().to_pandas()
+    pairs = sorted((float(low), float(high)) for low, high in scales.itertuples(index=False, name=None))
+    if any(pair != tuple(map(float, measure.scale)) for pair in pairs):
+        shown = ", ".join(_scale(low, high) for low, high in pairs)
+        declared = _scale(*measure.scale)
+        raise MeasureError("measure_mixed_scales", kpi=measure.spoken, scales=shown, declared=declared)
+
+
+def _on_scale(measure: Measure, table: pd.DataFrame) -> pd.DataFrame:
+    """`table`, unless it holds answers that the declared scale does not have."""
+    if isinstance(measure, Score | Net):
+        low, high = measure.scale
+        outside = int(table.loc[(table["value"] < low) | (table["value"] > high), "n"].sum())
+        if outside:
+            raise MeasureError("measure_outside_scale", kpi=measure.spoken, n=outside, scale=_scale(low, high))
+    return table
+
+
+def _scale(low: float, high: float) -> str:
+    return f"{low:g}–{high:g}"

@@ -1,0 +1,223 @@
+"""Estimates with intervals from tallies: one tidy line per KPI, statistic and group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cxkit.errors import MeasureError
+from cxkit.measures.kinds import Duration, Measure, Net, Score, Share
+from cxkit.measures.needs import must_answer
+from cxkit.measures.rows import MONTH, months_of
+from cxkit.measures.counting import counts_of
+from cxkit.stats import Interval, count_interval, kaplan_meier, mean_interval, net_adjusted_wald, wilson
+
+if TYPE_CHECKING:
+    from cxkit.study import Study
+
+Floats = NDArray[np.float64]
+Estimated = tuple[dict[str, Interval], Floats]  # statistic -> one interval per group; influence of a row of each line
+_FEW_CLUSTERS = 5  # below it the spread between clusters cannot be told
+
+
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """The known values of a tally as arrays: group number, value, whether observed, count."""
+
+    group: NDArray[np.int64]
+    value: Floats
+    observed: NDArray[np.bool_]
+    n: Floats
+    groups: int
+
+    def per_group(self, amount: Floats) -> Floats:
+        """Sum over rows of `amount` times the count, per group."""
+        return np.bincount(self.group, weights=amount * self.n, minlength=self.groups)
+
+    def centred(self, amount: Floats) -> Floats:
+        """`amount` less its mean in the group: how far one row moves that mean, but for the factor 1 / n."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = self.per_group(amount) / self.per_group(np.ones_like(amount))
+        return np.asarray(amount - mean[self.group])
+
+    def members(self) -> list[NDArray[np.intp]]:
+        """The lines of each group; sorting 16-bit numbers takes one pass."""
+        order = np.argsort(self.group.astype(np.int16) if self.groups < 2**15 else self.group, kind="stable")
+        ends = np.cumsum(np.bincount(self.group, minlength=self.groups))[:-1]
+        return np.split(order, ends)
+
+
+def estimates(
+    study: Study,
+    measures: Measure | Iterable[Measure] | Mapping[str, Measure],
+    by: Sequence[str] = (),
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Every statistic of each measure per group of `by` ("month", or any column), in a long tidy table.
+
+    Columns: kpi, kind, stat (share | top_share, mean | net | median, p90, within, capped_mean | count), `by`..., value,
+    low, high, n, open (censored, or not yet decidable), missing (not known), clusters, design_effect. Shares are 0-1,
+    nets -1 to 1, times seconds; infinite is "not reached". Groups without a counted row are absent; without `by` there
+    is always one line per statistic. With "month" a column `partial` marks the month that `as_of` cuts short.
+
+    Intervals treat rows as independent; `design_effect` is the factor by which clusters (agents) widen the variance of
+    the headline (of a duration: of the share finished by the median). It is missing below five clusters.
+
+    MeasureError when the data cannot carry a measure, naming what is missing.
+    """
+    chosen, by = _listed(measures), tuple(by)
+    if not chosen:
+        raise MeasureError("measure_none")
+    for measure in chosen:
+        must_answer(study, measure)
+    tables = {m: estimates_of(m, counts, by, level) for m, counts in counts_of(study, chosen, by)}
+    table = pd.concat([tables[measure] for measure in chosen], ignore_index=True)
+    return table.assign(partial=_cut_short(study, table[MONTH])) if MONTH in by else table
+
+
+def closed_only(study: Study, measure: Duration, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
+    """What `estimates` would say of a Duration if open rows were dropped, as many reports do: too fast; to compare."""
+    if not isinstance(measure, Duration):
+        raise MeasureError("measure_not_duration", kpi=measure.spoken)
+    must_answer(study, measure)
+    ((_, counts),) = counts_of(study, [measure], by)
+    return estimates_of(measure, counts[counts["observed"].fillna(False).astype(bool)], by, level)
+
+
+def estimates_of(measure: Measure, counted: pd.DataFrame, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
+    """The estimates of one measure from its tally, or from its rows: the two give the same numbers.
+
+    A column `cluster`, where there is one, gives `clusters` and `design_effect`.
+    """
+    group, keys = _groups(counted, by)
+    size, n = len(keys), counted["n"].to_numpy(dtype=np.float64)
+    value = counted["value"].to_numpy(dtype=np.float64, na_value=np.nan)
+    known = ~np.isnan(value)
+    waiting = ~counted["observed"].astype("boolean").fillna(True).to_numpy(dtype=bool)
+    rows = _Counted(group[known], value[known], ~waiting[known], n[known], size)
+    about = {
+        "n": np.bincount(group[known], weights=n[known], minlength=size),
+        "open": np.bincount(group[waiting], weights=n[waiting], minlength=size),
+        "missing": np.bincount(group[~known & ~waiting], weights=n[~known & ~waiting], minlength=size),
+        "clusters": np.full(size, np.nan),
+        "design_effect": np.full(size, np.nan),
+    }
+    stats, influence = _ESTIMATE[measure.kind](measure, rows, level)
+    if "cluster" in counted:
+        about |= _spread(rows, influence, counted.loc[known, "cluster"])
+    return _tidy(measure, stats, keys, about)
+
+
+def _share(measure: Share, rows: _Counted, level: float) -> Estimated:
+    total = rows.per_group(np.ones_like(rows.n))
+    return {"share": wilson(rows.per_group(rows.value), total, level)}, rows.centred(rows.value)
+
+
+def _score(measure: Score, rows: _Counted, level: float) -> Estimated:
+    top = np.isin(rows.value, measure.top).astype(np.float64)
+    share = wilson(rows.per_group(top), rows.per_group(np.ones_like(rows.n)), level)
+    means = [mean_interval(rows.value[i], rows.n[i], level, measure.scale) for i in rows.members()]
+    return {"top_share": share, "mean": _stacked(means)}, rows.centred(top)
+
+
+def _net(measure: Net, rows: _Counted, level: float) -> Estimated:
+    up, down = (np.isin(rows.value, ends).astype(np.float64) for ends in (measure.promoters, measure.detractors))
+    counts = (rows.per_group(part) for part in (up, 1 - up - down, down))
+    return {"net": net_adjusted_wald(*counts, level=level)}, rows.centred(up - down)
+
+
+def _duration(measure: Duration, rows: _Counted, level: float) -> Estimated:
+    """Statistics of each group's curve; the share finished by the group's median carries the influence."""
+    found, influence = [], np.zeros_like(rows.value)
+    for i in rows.members():
+        curve = kaplan_meier(rows.value[i], rows.observed[i], rows.n[i])
+        middle = min(curve.median, curve.followed)
+        influence[i] = curve.influence(middle, rows.value[i], rows.observed[i])
+        stats = {"median": curve.quantile_interval(0.5, level), "p90": curve.quantile_interval(0.9, level)}
+        if measure.target_seconds:
+            stats["within"] = curve.within(measure.target_seconds, level)
+        if measure.horizon_seconds:
+            stats["capped_mean"] = curve.capped_mean(measure.horizon_seconds, level)
+        found.append(stats)
+    return {stat: _stacked([stats[stat] for stats in found]) for stat in (found[0] if found else {})}, influence
+
+
+def _count(measure: Measure, rows: _Counted, level: float) -> Estimated:
+    return {"count": count_interval(rows.per_group(np.ones_like(rows.n)), level)}, np.zeros_like(rows.n)
+
+
+_ESTIMATE: Mapping[str, Callable[..., Estimated]] = {
+    "share": _share,
+    "score": _score,
+    "net": _net,
+    "duration": _duration,
+    "count": _count,
+}
+
+
+def _spread(rows: _Counted, influence: Floats, cluster: pd.Series) -> dict[str, Floats]:
+    """Number of clusters per group, and the ratio of the clustered to the independent variance of the headline.
+
+    Clustered: sum over clusters of squared summed influences, times G / (G - 1); rows without a cluster stand alone.
+    """
+    code, words = pd.factorize(cluster)
+    clustered = code >= 0
+    cell, found = pd.factorize(rows.group[clustered] * len(words) + code[clustered])
+    owner = found // max(len(words), 1)
+    total = np.bincount(cell, weights=(influence * rows.n)[clustered], minlength=len(found))
+    g = np.bincount(owner, minlength=rows.groups).astype(np.float64)
+    alone = rows.per_group(influence**2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        together = np.bincount(owner, weights=total**2, minlength=rows.groups) * g / (g - 1)
+        effect = (together + rows.per_group(influence**2 * ~clustered)) / alone
+    return {"clusters": g, "design_effect": np.where((g >= _FEW_CLUSTERS) & (alone > 0), effect, np.nan)}
+
+
+def _groups(counts: pd.DataFrame, by: Sequence[str]) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """The group number of each line, and one line of keys per group; a missing key is a group of its own."""
+    place, keys = np.zeros(len(counts), dtype=np.int64), pd.DataFrame(index=[0])
+    for column in by:
+        code, known = pd.factorize(counts[column], use_na_sentinel=True)
+        words = pd.Series(np.asarray(known)).reindex(range(-1, len(known)))
+        place, found = pd.factorize(place * (len(known) + 1) + code + 1)
+        keys = keys.iloc[found // (len(known) + 1)].reset_index(drop=True)
+        keys[column] = words.loc[found % (len(known) + 1) - 1].to_numpy()
+    ordered = keys.sort_values([*by]) if by else keys
+    rank = np.empty(len(keys), dtype=np.int64)
+    rank[ordered.index] = np.arange(len(keys))
+    return rank[place], ordered.reset_index(drop=True)
+
+
+def _stacked(found: Sequence[Interval]) -> Interval:
+    return Interval(*np.array(found, dtype=np.float64).reshape(-1, 3).T)
+
+
+def _tidy(
+    measure: Measure, stats: Mapping[str, Interval], keys: pd.DataFrame, about: Mapping[str, Floats]
+) -> pd.DataFrame:
+    whole = {name: amount.astype(np.int64) for name, amount in about.items() if name in ("n", "open", "missing")}
+    shown = whole["n"] > 0 if len(keys.columns) else np.ones(len(keys), dtype=bool)
+    tables = []
+    for stat, found in stats.items():
+        table = keys.assign(value=found.estimate, low=found.low, high=found.high, **{**about, **whole})
+        for place, (name, word) in enumerate((("kpi", measure.id), ("kind", measure.kind), ("stat", stat))):
+            table.insert(place, name, word)
+        tables.append(table[shown])
+    return pd.concat(tables, ignore_index=True)
+
+
+def _cut_short(study: Study, months: pd.Series) -> pd.Series:
+    """True for the month that is not over at `as_of`."""
+    current = months_of(study, study.as_of)[0]
+    return months.eq(pd.Timestamp(current.first_on)) & (current.end_at > study.as_of)
+
+
+def _listed(measures: Measure | Iterable[Measure] | Mapping[str, Measure]) -> list[Measure]:
+    if isinstance(measures, Measure):
+        return [measures]
+    return list(measures.values() if isinstance(measures, Mapping) else measures)

@@ -1,0 +1,175 @@
+"""The scorecard, the trends and the groups: what they say, and when they refuse to say it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_study import SmallStudy, small_study
+
+from cxkit import kpis, lang
+from cxkit.kpis.scorecard import standing
+from cxkit.lang import LANGS
+from cxkit.result import NotAnswerable
+
+AS_OF = "2026-03-16 12:00"
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> SmallStudy:
+    """400 tickets from January to mid-March 2026: e-mail is answered slowly, chat fast, social hardly ever used."""
+    rng = np.random.default_rng(7)
+    n = 400
+    opened = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(rng.uniform(0, 74 * 86_400, n)), unit="s")
+    channel = np.where(np.arange(n) % 100 == 0, "social", np.where(np.arange(n) % 2 == 0, "chat", "email"))
+    hours = rng.lognormal(np.where(channel == "chat", 0.0, 4.0), 1.2)
+    solved = opened + pd.to_timedelta(hours * 3600, unit="s")
+    tickets = pd.DataFrame(
+        {
+            "ticket_id": [f"T{i}" for i in range(n)],
+            "opened_at": opened,
+            "channel": channel,
+            "agent_id": [f"A{i % 10}" for i in range(n)],
+            "first_solved_at": solved.where(solved < pd.Timestamp(AS_OF)),
+            "is_spam": np.arange(n) % 40 == 3,
+        }
+    )
+    return small_study(tmp_path, AS_OF, {"tickets": tickets}, targets={"resolution_time": 6 * 3600.0})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "target", "better", "expected"),
+    [
+        (0.81, 0.90, 0.80, "higher", "met"),
+        (0.70, 0.79, 0.80, "higher", "missed"),
+        (0.75, 0.85, 0.80, "higher", "open"),
+        (70.0, 90.0, 60.0, "lower", "missed"),
+        (40.0, 50.0, 60.0, "lower", "met"),
+        (40.0, math.inf, 60.0, "lower", "open"),
+        (0.80, 0.80, 0.80, "higher", "met"),  # a promise kept exactly is kept
+        (0.1, 0.2, math.nan, "higher", "no_target"),
+        (math.nan, math.nan, 0.8, "higher", "no_target"),
+        (1.0, 2.0, 1.5, "none", "no_target"),
+    ],
+)
+def test_a_target_is_judged_by_the_whole_interval(
+    low: float, high: float, target: float, better: str, expected: str
+) -> None:
+    """Cases written out by hand: an interval that holds the target decides nothing."""
+    assert standing(low, high, target, better) == expected
+
+
+def test_the_scorecard_says_what_is_missing_instead_of_a_number(service: SmallStudy) -> None:
+    """M018: "no data" is a printed answer: without surveys there is no CSAT, NPS or CES."""
+    card = kpis.scorecard(service)
+    assert {"csat", "nps", "ces"} <= card.unanswered.keys()
+    assert {"resolution_time", "volume"} <= set(card.table["kpi"])
+    codes = [sentence.key for sentence in card.sentences()]
+    assert codes[-1] == "kpis.scorecard.unanswered"
+
+
+def test_spam_is_left_out_and_counted(service: SmallStudy) -> None:
+    """Ten of the 400 tickets were planted as spam."""
+    waterfall = kpis.population(service).table.set_index("rule")
+    assert waterfall.loc["spam", "removed"] == 10
+    assert waterfall["left"].iloc[-1] == 390
+
+
+def test_the_closed_only_tail_is_shorter(service: SmallStudy) -> None:
+    """kpis.md K06: dropping open tickets makes the slow tail look faster."""
+    table = kpis.censoring(service).table.set_index("stat")
+    assert table.loc["p90", "naive"] < table.loc["p90", "value"]
+    assert table.loc["p90", "open"] > 0
+
+
+def test_the_month_that_is_not_over_is_set_apart(service: SmallStudy) -> None:
+    """P21: a partial last period is not a drop. March had sixteen days left."""
+    found = kpis.trend(service, "volume")
+    assert found.table["complete"].tolist() == [True, True, False]
+    assert found.sentences()[0].to_dict()["params"]["month"] == pd.Timestamp("2026-02-01")
+    assert "kpis.trend.incomplete" in [note.key for note in found.notes]
+
+
+def test_groups_apart_are_told_apart_and_thin_ones_left_aside(service: SmallStudy) -> None:
+    """E-mail was planted fifty times slower than chat; social has four tickets."""
+    found = kpis.by_group(service, "resolution_time")
+    (said,) = found.sentences()
+    assert said.key == "kpis.groups.apart"
+    assert said.to_dict()["params"]["highest"] == "email"
+    assert [note.params["group"].code for note in found.notes] == ["social"]
+
+
+def test_equal_groups_are_not_ranked(service: SmallStudy) -> None:
+    """Agents were dealt in turn, whatever the ticket: no order of theirs is a finding."""
+    tickets = service.table("tickets").to_pandas()
+    tickets["channel"] = np.where(np.random.default_rng(1).random(len(tickets)) < 0.5, "phone", "web")
+    tickets.to_parquet(service.folder / "tickets.parquet")
+    (said,) = kpis.by_group(service, "resolution_time").sentences()
+    assert said.key == "kpis.groups.overlap"
+
+
+def test_what_cannot_be_answered_is_said_by_every_view(service: SmallStudy) -> None:
+    """The notebook runs to its end on any subset of tables."""
+    for view in (kpis.trend(service, "csat"), kpis.by_group(service, "csat"), kpis.population(service, "nps")):
+        assert isinstance(view, NotAnswerable)
+        assert all("survey_answers" in view.verdict(code) for code in LANGS)
+
+
+@pytest.mark.parametrize("code", LANGS)
+def test_every_view_speaks_and_draws_in_every_language(service: SmallStudy, code: str) -> None:
+    """Same numbers, other words; no code is left unspoken."""
+    views = [
+        kpis.scorecard(service),
+        kpis.censoring(service),
+        kpis.trends(service),
+        kpis.channels(service),
+        kpis.trend(service, "volume"),
+        kpis.by_group(service, "resolution_time"),
+        kpis.definitions(service),
+        kpis.population(service),
+    ]
+    for view in views:
+        page = view._repr_html_(code)
+        assert view.verdict(code)
+        assert not [
+            word for word in ("resolution_time", "no_target", "capped_mean", "top_share") if f">{word}<" in page
+        ]
+    for view in views[:6]:
+        assert view.figure(code).png.startswith(b"\x89PNG")
+    lang.use("en")
+
+
+def test_likeness_of_an_agents_tickets_widens_the_judged_interval(tmp_path: Path) -> None:
+    """Ten agents, each with all escalated or none: the effective sample is 10, not 500.
+
+    With m = 50 equal tickets in each of G clusters the variance of the share is that of G values (Kish 1965, ICC 1:
+    design effect m), here times G / (G - 1).
+    """
+    rows = pd.DataFrame({"agent": np.repeat(np.arange(10), 50)})
+    rows["escalated"] = rows["agent"] < 4
+    tickets = pd.DataFrame(
+        {
+            "ticket_id": rows.index.astype(str),
+            "opened_at": pd.Timestamp("2026-01-01"),
+            "agent_id": rows["agent"].astype(str),
+            "escalated": rows["escalated"],
+        }
+    )
+    study = small_study(tmp_path, AS_OF, {"tickets": tickets}, targets={"escalation": 0.5})
+    card = kpis.scorecard(study)
+    row = card.table.set_index("kpi").loc["escalation"]
+    assert row["design_effect"] == pytest.approx(50 * 10 / 9)
+    assert row["high"] < 0.5, "as if independent, the target would count as met"
+    assert row["standing"] == "open"
+    assert "kpis.scorecard.clustered" in [note.key for note in card.notes]
+
+
+def test_an_empty_study_has_an_empty_scorecard(tmp_path: Path) -> None:
+    """No table at all: every KPI is unanswered, nothing breaks."""
+    card = kpis.scorecard(small_study(tmp_path, AS_OF, {}))
+    assert card.table.empty
+    assert len(card.unanswered) >= 9
+    assert card.verdict("fa")

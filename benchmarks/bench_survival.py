@@ -1,4 +1,4 @@
-"""Median, P90 and a share with intervals for 50 groups of durations: `python bench_survival.py {cxkit,lifelines} - ROWS`."""
+"""Median, P90 and a share with intervals for 50 groups: `python bench_survival.py {cxkit,lifelines} - ROWS`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ def scorecard(folder: Path, zone: str, as_of: pd.Timestamp, reply_target: float,
     tickets = pd.read_parquet(
         folder / "tables" / "tickets.parquet", columns=["ticket_id", "channel", "escalated", *TIMES, *FILTERS]
     )
-    surveys = pd.read_parquet(folder / "tables" / "surveys.parquet", columns=["response_id", "ticket_id", "answered_at"])
+    surveys = pd.read_parquet(
+        folder / "tables" / "surveys.parquet", columns=["response_id", "ticket_id", "answered_at"]
+    )
     answers = pd.read_parquet(folder / "tables" / "survey_answers.parquet", columns=["response_id", "item", "value"])
     answers = answers.merge(surveys, on="response_id").merge(tickets[["ticket_id", "channel"]], on="ticket_id")
     keep = ~tickets["is_spam"] & ~tickets["is_test"] & tickets["merged_into"].isna()

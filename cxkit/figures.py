@@ -112,12 +112,23 @@ class DurationLocator(ticker.Locator):
 
 
 def value_formatter(unit: Unit, lang: str | None = None) -> ticker.Formatter:
-    """Axis labels of `unit` in the digits of `lang`."""
+    """Axis labels of `unit` in the digits of `lang`, with a decimal only where the ticks need one."""
     lang = resolve(lang)
     if unit == "percent":
-        return ticker.FuncFormatter(lambda x, _: frame_line(percent(x, lang, 0), lang))
+        return _PercentFormatter(lang)
     write = _WRITERS[unit]
     return ticker.FuncFormatter(lambda x, _: frame_line(write(x, lang), lang))
+
+
+class _PercentFormatter(ticker.Formatter):
+    """Percentages with as many decimals as tell two ticks apart."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        whole = all(abs(at * 100 - round(at * 100)) < 1e-6 for at in self.axis.get_majorticklocs())  # type: ignore[union-attr]
+        return frame_line(percent(x, self.lang, 0 if whole else 1), self.lang)
 
 
 def finish(

@@ -29,7 +29,7 @@ _NUMERIC = frozenset({"share", "share0", "number", "number2", "number3", "count"
 
 def by_unit(column: str, unit: str = "unit") -> Format:
     """A column whose rows have different units, named in the column `unit`."""
-    return ("n", lambda row, lang: write(row[column], row[unit], lang))
+    return ("d", lambda row, lang: write(row[column], row[unit], lang))
 
 
 def span(low: str = "low", high: str = "high", unit: str = "unit", kind: str | None = None) -> Format:
@@ -96,7 +96,7 @@ class Result:
     def _repr_html_(self, lang: str | None = None) -> str:
         lang = resolve(lang)
         blocks = [
-            _paragraph("cx-verdict", self.verdict(lang)),
+            _verdict_html([sentence.text(lang) for sentence in self.sentences()]),
             table_html(self.table, self.formats, lang, self.max_rows) if self.formats else "",
             _notes_html(self.notes, lang),
         ]
@@ -167,17 +167,29 @@ def not_answerable(question: str | Sentence, needs: tuple[str, ...]) -> NotAnswe
     return NotAnswerable(pd.DataFrame({"needs": list(needs)}), (), asked, tuple(needs))
 
 
+# Each rule names two classes: JupyterLab's own rules for tables would win over one.
 _STYLE = (
-    "<style>.cx-result{text-align:start;line-height:1.6}.cx-result .cx-verdict{font-weight:600;text-align:start}"
-    ".cx-result table{border-collapse:collapse;margin:.6em 0;font-variant-numeric:tabular-nums}"
-    ".cx-result th,.cx-result td{padding:.3em .7em;text-align:start;border-block-end:1px solid #d8dee6}"
-    ".cx-result td.n,.cx-result td.d{text-align:right;white-space:nowrap}.cx-result td.n{unicode-bidi:isolate}"
-    ".cx-result th.n,.cx-result th.d{text-align:right}.cx-result .cx-notes{font-size:.9em;text-align:start}</style>"
+    "<style>.cx-result{text-align:start;line-height:1.6}"
+    ".cx-result .cx-verdict{font-weight:600;text-align:start}"
+    ".cx-result .cx-notes,.cx-result .cx-notes li,.cx-result .cx-more{font-size:.95em;text-align:start}"
+    ".cx-result table.cx-table{border-collapse:collapse;margin:.6em 0;font-variant-numeric:tabular-nums}"
+    ".cx-result .cx-table th,.cx-result .cx-table td{padding:.3em .7em;text-align:start;vertical-align:top;"
+    "border-block-end:1px solid #d8dee6}"
+    ".cx-result .cx-table .n,.cx-result .cx-table .d{text-align:right}"
+    ".cx-result .cx-table td.n,.cx-result .cx-table td.d{white-space:nowrap}"
+    ".cx-result .cx-table td.n{unicode-bidi:isolate}</style>"
 )
 
 
 def _paragraph(css: str, text: str) -> str:
     return f'<p class="{css}">{html.escape(text)}</p>' if text else ""
+
+
+def _verdict_html(said: list[str]) -> str:
+    """One or two sentences as a paragraph, more as a list."""
+    if len(said) <= 2:
+        return _paragraph("cx-verdict", " ".join(said))
+    return f'<div class="cx-verdict"><ul>{"".join(f"<li>{html.escape(text)}</li>" for text in said)}</ul></div>'
 
 
 def _notes_html(notes: tuple[Sentence, ...], lang: str) -> str:

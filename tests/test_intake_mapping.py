@@ -59,7 +59,10 @@ def test_an_unknown_header_is_not_recognised(tmp_path):
             '[tables.tickets]\nticket_idd = "Id"\n',
             "mine, tables.tickets: “ticket_idd” is not known. Did you mean “ticket_id”? There are: ",
         ),
-        ('[tables.ticket]\nticket_id = "Id"\n', "mine, tables: “ticket” is not known. Did you mean “tickets”? There are: "),
+        (
+            '[tables.ticket]\nticket_id = "Id"\n',
+            "mine, tables: “ticket” is not known. Did you mean “tickets”? There are: ",
+        ),
         (
             TICKETS + 'opened_at = { column = "Created", format = "%Y" }\n',
             "mine, tables.tickets.opened_at: “format” is not known. Did you mean “formats”? There are: ",
@@ -76,8 +79,11 @@ def test_an_unknown_header_is_not_recognised(tmp_path):
             '[tables.calls]\ncall_id = "id"\nwait_seconds = "wait"\n',
             "mine, tables.calls.wait_seconds.unit: “None” is not known. There are: ",
         ),
-        (TICKETS + 'opened_at = { column = "C", calendar = "jalaali" }\n', "“jalaali” is not known. Did you mean “jalali”?"),
-        (TICKETS + 'opened_at = { column = "C", order = "dym" }\n', "“dym” is not known. Did you mean “dmy”?"),
+        (
+            TICKETS + 'opened_at = { column = "C", calendar = "jalaali" }\n',
+            "“jalaali” is not known. Did you mean “jalali”?",
+        ),
+        (TICKETS + 'opened_at = { column = "C", order = "ymd" }\n', "“ymd” is not known. Did you mean “mdy”?"),
         ("heder_rows = 2\n" + TICKETS, "mine, -: “heder_rows” is not known. Did you mean “header_rows”?"),
         (
             TICKETS + 'opened_at = { column = "C", formats = ["%Q-%m-%d"] }\n',
@@ -106,7 +112,8 @@ def test_an_unknown_mapping_is_named_with_the_nearest_one():
 def test_a_studys_own_mapping_builds_on_a_ready_made_one(tmp_path):
     (tmp_path / "mappings").mkdir()
     (tmp_path / "mappings" / "qualtrics_survey.toml").write_text(
-        'extends = "qualtrics_survey"\n[items.csat]\ncolumn = "Q7"\nscale = [1, 7]\n[tables.surveys]\nticket_id = "Fall"\n',
+        'extends = "qualtrics_survey"\n[items.csat]\ncolumn = "Q7"\nscale = [1, 7]\n'
+        '[tables.surveys]\nticket_id = "Fall"\n',
         "utf-8",
     )
     own, kit = find_mapping("qualtrics_survey", tmp_path), find_mapping("qualtrics_survey")
@@ -130,11 +137,17 @@ def test_headers_that_look_alike_are_alike(written, meant):
     assert fold(written) == fold(meant)
 
 
+def test_the_example_of_the_readme_is_a_mapping(root):
+    readme = (root / "cxkit" / "intake" / "mappings" / "README.md").read_text("utf-8")
+    example = readme.split("```toml\n")[2].partition("```")[0]
+    assert [table.name for table in parse("example", example).tables] == ["tickets"]
+
+
 def test_a_custom_field_is_found_without_its_type():
     headers = ("Topic [list]", "Topic", "Refund days [int]")
     assert bare(fold(headers[0])) == "topic"
-    assert find_places(headers, ("Topic",)) == [1]
-    assert find_places(headers, ("refund_days", "TOPIC [list]")) == [2, 0]
+    assert find_places(headers, ("Topic",)) == (1,)
+    assert find_places(headers, ("refund_days", "TOPIC [list]")) == (2, 0)
 
 
 def test_a_header_that_looks_like_a_persons_data_is_hidden():

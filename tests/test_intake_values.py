@@ -41,11 +41,14 @@ def refusal(*texts: str, **rule) -> str:
 @pytest.mark.parametrize(
     ("text", "number"),
     [
-        ("12", 12), (" 12 ", 12), ("+7", 7), ("1,234", 1234), ("1,234.5", 1234.5), ("1.234,5", 1234.5), ("1 234", 1234),
-        ("1'234", 1234), ("12,34,567", 1234567), ("-3", -3), ("−3", -3), ("3-", -3), ("(1,200)", -1200), ("85%", 0.85),
+        ("12", 12), (" 12 ", 12), ("+7", 7), ("1,234", 1234), ("1,234.5", 1234.5), ("1.234,5", 1234.5),
+        ("1 234", 1234), ("1'234", 1234), ("12,34,567", 1234567), ("-3", -3), ("−3", -3), ("3-", -3),
+        ("(1,200)", -1200), ("85%", 0.85),
         ("1e3", 1000), ("٣", 3), ("٠١٢", 12), ("١٢٣٤", 1234), ("١٬٢٣٤", 1234), ("١٬٢٣٤٫٥", 1234.5), ("٪٨٥", 0.85),
-        ("٨٥٪", 0.85), ("−٣٫٥", -3.5), ("\u200f٣", 3), ("۱۲", 12), ("۱۲٫۵", 12.5), ("۱٬۲۳۴٬۵۶۷", 1234567), ("۸۵٪", 0.85),
-        ("\u202b۱۲\u202c", 12), ("\u2067۱۲\u2069", 12), ("-۳", -3), ("۳-", -3), ("１２", 12), ("3.", 3), (".5", 0.5), ("1\u00a0234", 1234),
+        ("٨٥٪", 0.85), ("−٣٫٥", -3.5), ("\u200f٣", 3), ("۱۲", 12), ("۱۲٫۵", 12.5),
+        ("۱٬۲۳۴٬۵۶۷", 1234567), ("۸۵٪", 0.85),
+        ("\u202b۱۲\u202c", 12), ("\u2067۱۲\u2069", 12), ("-۳", -3), ("۳-", -3), ("１２", 12),
+        ("3.", 3), (".5", 0.5), ("1\u00a0234", 1234),
     ],
 )  # fmt: skip
 def test_numbers_of_three_scripts_are_read(text, number):
@@ -80,9 +83,12 @@ def test_durations_on_a_clock_are_seconds():
 @pytest.mark.parametrize(
     "text",
     [
-        "2024-05-01 10:32:00", "2024-05-01T10:32:00Z", "2024-05-01T13:32:00+03:00", "2024-05-01 14:02+0330", "2024/5/1 10:32",
-        "2024/05/01 10:32:00.000", "2024-05-01 10:32 UTC", "٢٠٢٤-٠٥-٠١ ١٠:٣٢", "۲۰۲۴/۰۵/۰۱ ۱۰:۳۲", "\u200f2024-05-01 10:32",
-        "1 May 2024 10:32", "May 1, 2024 10:32 AM", "01-May-2024 10:32:00", "١ مايو ٢٠٢٤ ١٠:٣٢ ص", "2024-05-01 10:32 ق.ظ",
+        "2024-05-01 10:32:00", "2024-05-01T10:32:00Z", "2024-05-01T13:32:00+03:00", "2024-05-01 14:02+0330",
+        "2024/5/1 10:32",
+        "2024/05/01 10:32:00.000", "2024-05-01 10:32 UTC", "٢٠٢٤-٠٥-٠١ ١٠:٣٢", "۲۰۲۴/۰۵/۰۱ ۱۰:۳۲",
+        "\u200f2024-05-01 10:32",
+        "1 May 2024 10:32", "May 1, 2024 10:32 AM", "01-May-2024 10:32:00",
+        "١ مايو ٢٠٢٤ ١٠:٣٢ ص", "2024-05-01 10:32 ق.ظ",
     ],
 )  # fmt: skip
 def test_safe_forms_are_read_without_being_told(text):
@@ -101,12 +107,12 @@ def test_day_first_or_month_first_is_decided_by_the_column_or_refused():
     assert utc("01/02/2024", "02/13/2024") == ["2024-01-02T00:00:00", "2024-02-13T00:00:00"]
     assert utc("01/02/2024", order="dmy") == ["2024-02-01T00:00:00"]
     assert refusal("01/02/2024", "03/04/2024") == (
-        "exports/a.csv, column “Created at”: in all 2 dates day and month are twelve or less, so either may come first. "
-        'First rows: 2, 3. State order = "dmy" or order = "mdy" for this column in the mapping.'
+        "exports/a.csv, column “Created at”: in all 2 dates day and month are twelve or less, so either may come "
+        'first. First rows: 2, 3. State order = "dmy" or order = "mdy" for this column in the mapping.'
     )
     assert refusal("13/02/2024", "02/13/2024") == (
-        "exports/a.csv, column “Created at”: some dates can only have the day first (rows 2), others only the month first "
-        "(rows 3). Export the column with the year first."
+        "exports/a.csv, column “Created at”: some dates can only have the day first (rows 2), others only the month "
+        "first (rows 3). Export the column with the year first."
     )
 
 
@@ -123,7 +129,8 @@ def test_a_jalali_year_in_a_gregorian_column_stops_and_is_named():
     ("text", "calendar"),
     [
         ("1445-09-01", "lunar Hijri"), ("01/09/1445 08:00", "lunar Hijri"), ("1404/06/31", "Jalali (Persian solar)"),
-        ("12 May 1403", "Jalali (Persian solar)"), ("1601-01-01", "not one of those known here"), ("0001-01-01", "not one of those known here"),
+        ("12 May 1403", "Jalali (Persian solar)"), ("1601-01-01", "not one of those known here"),
+        ("0001-01-01", "not one of those known here"),
     ],
 )  # fmt: skip
 def test_other_calendars_are_named(text, calendar):

@@ -111,10 +111,29 @@ def test_hand_offs_are_counted_between_known_people(small: Study) -> None:
     """ann to bob in case 1 and in case 2; case 3 has one known holder. None comes back."""
     result = process.handoffs(small)
     people = row(result, "holder", "resource")
-    assert people["hand_offs_per_case"] == pytest.approx(2 / 3)
+    assert people["hand_offs_per_case"] == people["closing_per_case"] == pytest.approx(2 / 3)
     assert people["any_share"] == pytest.approx(2 / 3)
     assert people["ping_share"] == 0
     assert [note.key for note in result.notes] == ["process.note.no_holder"]
+
+
+def test_being_handed_to_the_tool_that_closes_is_no_hand_off(tmp_path: Path) -> None:
+    """ann to bob, and ann to eve who reopens: one each. With the bot that closes there are two and three."""
+    log = "1:New@0/ann 1:Solved@1/bob 1:Closed@9/bot 2:New@0/ann 2:Closed@4/bot 2:New@5/eve 2:Closed@9/bot"
+    people = row(process.handoffs(event_study(tmp_path / "s", events(log), ROLES)), "holder", "resource")
+    assert (people["hand_offs_per_case"], people["closing_per_case"], people["ping_share"]) == (1.0, 2.5, 0.0)
+
+
+def test_moves_name_the_stage_that_cases_come_back_to_and_leave_for_other_hands(small: Study) -> None:
+    """One of the two solved cases is solved again; a hand-off follows one of three News and one of three solves."""
+    result = process.moves(small, min_cases=2)
+    assert result.table.set_index("activity")["hand_offs_per_visit"].to_dict() == pytest.approx(
+        {"New": 1 / 3, "Wait": 0.0, "Work": 0.0, "Solved": 1 / 3, "Closed": 0.0}
+    )
+    assert result.verdict("en") == (
+        "“Solved” is the stage that most cases come back to: 50.0% of those that reach it visit it again. "
+        "Cases change hands most often after “New”: 0.33 hand-offs per visit."
+    )
 
 
 def test_variants_tell_how_many_ways_hold_most_cases(small: Study) -> None:
@@ -241,7 +260,7 @@ def test_every_answer_speaks_the_language_with_the_same_numbers(name: str, small
     assert not any(re.fullmatch("[a-z_]+_[a-z_]+", head) for head in heads), heads
 
 
-@pytest.mark.parametrize("name", sorted(QUESTIONS.keys() - {"focus"}))
+@pytest.mark.parametrize("name", sorted(QUESTIONS.keys() - {"focus", "moves"}))
 def test_every_figure_draws_without_a_warning_and_turns_with_the_reader(
     name: str, small: Study, lang: str, recwarn: pytest.WarningsRecorder
 ) -> None:

@@ -134,7 +134,7 @@ def test_code_is_hidden_but_reachable_and_never_follows_the_page(page):
     assert ("pre", {"dir": "ltr"}) in tags
     assert "<details" in made and "<details open" not in made
     assert 'study: str = "data/sample"' not in made
-    assert re.search(r"<code>minutes</code></th><td dir=\"ltr\">45</td>", made)
+    assert re.search(r"<code>minutes</code></th><td dir=\"ltr\">۴۵</td>", made)
 
 
 def test_a_customers_words_take_the_direction_of_their_first_letter(page):
@@ -158,6 +158,16 @@ def test_warnings_and_logs_of_a_cell_stay_in_the_notebook(page):
     """They name files of the machine and say nothing to a service manager."""
     made = page(shown("a", "a", v4.new_output("stream", name="stderr", text="FutureWarning: x")))
     assert "FutureWarning" not in made
+
+
+def test_a_long_table_waits_behind_a_line_that_says_how_long_it_is(page):
+    """40 rows under a heading are folded, 24 are not."""
+    made = {}
+    for n in (24, 40):
+        rows = "<tr><th>x</th></tr>" + "<tr><td>1</td></tr>" * n
+        made[n] = page(shown("a", "a", output({"text/html": f"<table>{rows}</table>", "text/plain": "t"})), lang="en")
+    assert '<details class="long"><summary>Table of 40 rows</summary><div class="cx-scroll"' in made[40]
+    assert 'details class="long"' not in made[24]
 
 
 def test_a_link_to_a_notebook_leads_to_its_report_and_an_outside_one_is_printed(page):

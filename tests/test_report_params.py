@@ -12,6 +12,7 @@ from small_report import notebook, save
 
 import cxkit as cx
 from cxkit.errors import LanguageError, ParameterError
+from cxkit.lang import has
 from cxkit.report import run
 from cxkit.report.notebooks import safe_name
 from cxkit.report.params import checked, declared, describe
@@ -241,6 +242,12 @@ def test_a_wrong_language_or_notebook_stops_before_anything_runs(tmp_path):
 def test_a_notebook_has_several_names(name):
     """By number in any digits, by its words, by its file."""
     assert [job.name for job in make_plan([name, "04"], {}, ["en"])] == ["04_measure_kpis"]
+
+
+def test_every_setting_of_our_notebooks_is_explained_in_the_language_of_the_report(lang):
+    """Catalogue key `parameter.<name>`; `study` and `lang` are set by the run and not shown."""
+    names = {name for job in make_plan(None, {}, ["en"]) for name in job.shown}
+    assert {name for name in names if not has(f"parameter.{name}", lang)} == set()
 
 
 def test_two_notebooks_of_one_name_are_refused(tmp_path):

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 
 from cxkit.contract import RowNumbers
 from cxkit.figures import ACCENT, WARN, finish, legend, own_axes
-from cxkit.intake import Account, FileAccount
+from cxkit.intake import Account
 from cxkit.lang import Sentence, has, say
-from cxkit.result import Result, not_answerable
+from cxkit.result import Format, Result, not_answerable
 from cxkit.study import account_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,14 @@ _NAMED = 12  # unmapped columns named in a note
 NO_ACCOUNT = ("exports",)
 
 
+def _short(file: str) -> str:
+    """A file's name without the folder in which all of them lie."""
+    return file.removeprefix("exports/")
+
+
+SHORT: Format = ("t", lambda row, lang: _short(row["file"]))
+
+
 @dataclass(frozen=True, eq=False)
 class Files(Result):
     """One row a file: how many records it holds, how many were kept, and how its times were read."""
@@ -32,14 +40,13 @@ class Files(Result):
     span: tuple[pd.Timestamp, ...] = ()  # first and last observed moment, local
 
     formats: ClassVar = {
-        "file": "text",
-        "mapping": "text",
+        "file": SHORT,
         "records": "count",
         "kept": "count",
         "left_out": "count",
-        "unmapped": "count",
         "time_zone": "text",
         "zone_source": "code",
+        "mapping": "text",
     }
     size: ClassVar = (8.0, 3.2)
 
@@ -60,7 +67,7 @@ class Files(Result):
         ax.barh(
             place, shown["left_out"], left=shown["kept"], color=WARN, height=0.6, label=say("check.files.out", lang)
         )
-        ax.set_yticks(place, shown["file"].tolist())
+        ax.set_yticks(place, [_short(file) for file in shown["file"]])
         ax.set_xlabel(say("check.files.records", lang))
         legend(ax, lang, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
         return finish(ax, lang, kind="categories", unit="count", value_axis="x")
@@ -92,14 +99,18 @@ def files(study: Study) -> Result:
 
 def _notes(account: Account) -> Iterator[Sentence]:
     for one in account.files:
-        yield from (_of_file(one, note) for note in one.notes)
+        yield from (_OfFile(note.key, {**note.params, "in_file": one.file}) for note in one.notes)
         if one.unmapped:
             names = ", ".join(one.unmapped[:_NAMED])
-            yield Sentence("check.files.unmapped", {"file": one.file, "n": len(one.unmapped), "columns": names})
+            yield Sentence("check.files.unmapped", {"file": _short(one.file), "n": len(one.unmapped), "columns": names})
 
 
-def _of_file(one: FileAccount, note: Sentence) -> Sentence:
-    return Sentence(note.key, {"file": one.file, **note.params})
+class _OfFile(Sentence):
+    """A note of the intake with the file that it is about."""
+
+    def text(self, lang: str | None = None) -> str:
+        note = Sentence(self.key, {name: entry for name, entry in self.params.items() if name != "in_file"})
+        return say("check.files.note", lang, file=_short(str(self.params["in_file"])), note=note.text(lang))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +120,7 @@ class LeftOut(Result):
     records: int = 0
 
     formats: ClassVar = {
-        "file": "text",
+        "file": SHORT,
         "drop_rule": ("c", lambda row, lang: rule_words(row["drop_rule"], lang)),
         "n": "count",
         "share": "share",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from cxkit import contract
-from cxkit.contract import Finding, Gate, RowNumbers
+from cxkit.contract import Finding, Gate
 from cxkit.lang import Sentence
 from cxkit.result import Format, Result
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from cxkit.study import Study
 
 _SAID = 3  # findings that the verdict repeats
+
+
+def _finding(finding: Finding, lang: str) -> str:
+    """What is wrong, and where."""
+    return " ".join(part.text(lang) for part in (finding.says, finding.where) if part is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +37,7 @@ class GateResult(Result):
         """The words of a finding come from the finding itself."""
         return {
             "severity": "code",
-            "finding": self._spoken(lambda finding, lang: finding.says.text(lang)),
-            "share": "share",
-            "first_rows": self._spoken(
-                lambda finding, lang: RowNumbers(finding.rows).text(lang) if finding.rows else "–"
-            ),
-            "file": "text",
+            "finding": self._spoken(_finding),
             "mend": self._spoken(lambda finding, lang: finding.mend.text(lang)),
         }
 

@@ -51,7 +51,7 @@ class FileAccount:
     unmapped: tuple[str, ...] = ()  # source columns that nothing was made of
     repeats: int = 0
     time_zone: str | None = None
-    time_zone_source: str = "none"  # study, export, mapping, file, none
+    time_zone_source: str = "none"  # study, export, mapping, file, several, none
     notes: tuple[Sentence, ...] = ()
 
 

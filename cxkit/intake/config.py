@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cxkit.errors import IntakeError, StudyError, nearest
+from cxkit.intake.fold import shown
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,6 @@ def checked_zone(where: str, zone: str | None) -> str | None:
     if zone is not None:
         try:
             ZoneInfo(zone)
-        except (OSError, ValueError):
-            raise IntakeError("intake_unknown_zone", where=where, zone=str(zone)) from None
+        except (KeyError, OSError, ValueError):
+            raise IntakeError("intake_unknown_zone", where=where, zone=shown(str(zone))) from None
     return zone

@@ -30,6 +30,7 @@ _TOP = {
     "tables",
     "items",
 }
+_OF_TABLE = ("only_with", "newest_by")
 _DROP = {"rule", "column", "values"}
 _ITEM = {"column", "scale", "values", "text"}
 _ANY = {"column", "join", "glue", "constant", "empty", "equal", "tags", "then", "otherwise", "or"}
@@ -100,6 +101,7 @@ class TableRule:
     name: str
     columns: tuple[ColumnRule, ...]
     only_with: str | None = None  # rows without a value here do not concern this table
+    newest_by: str | None = None  # of rows with one key only the latest by this canonical column is kept
 
 
 @dataclass(frozen=True)
@@ -223,12 +225,14 @@ def _table(mapping: str, name: str, spec: Mapping[str, Any]) -> TableRule:
     columns = contract[name].columns
     rules = []
     for column, words in spec.items():
-        if column == "only_with":
+        if column in _OF_TABLE:
             continue
         if column not in columns:
-            raise _unknown(mapping, f"tables.{name}", column, columns)
+            raise _unknown(mapping, f"tables.{name}", column, [*columns, *_OF_TABLE])
         rules.append(_column(mapping, name, columns[column], words))
-    return TableRule(name, tuple(rules), spec.get("only_with"))
+    if "newest_by" in spec:
+        _one_of(mapping, f"tables.{name}.newest_by", spec["newest_by"], columns)
+    return TableRule(name, tuple(rules), **{key: spec[key] for key in _OF_TABLE if key in spec})
 
 
 def _column(mapping: str, table: str, target: Column, words: Any) -> ColumnRule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,7 +19,6 @@ _ASIDE, _OLD = ".tables-new-", ".tables-old"
 
 def publish(study: Path, tables: Mapping[str, pa.Table], account: Mapping[str, Any]) -> None:
     """Write `tables` and the account to STUDY/tables; whatever fails, the old tables stay."""
-    recover(study)
     aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=study))
     try:
         for name, table in tables.items():
@@ -53,7 +53,8 @@ def _swap(study: Path, aside: Path) -> None:
         if had:
             old.rename(tables)
         raise
-    _sync(study)
+    with contextlib.suppress(OSError):  # the new tables are in place; only their survival of a power cut is less sure
+        _sync(study)
     shutil.rmtree(old, ignore_errors=True)
 
 

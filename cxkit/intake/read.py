@@ -71,7 +71,7 @@ def _drop(reading: Reading) -> None:
     for drop in reading.mapping.drops:
         for place in reading.source.find(drop.sources)[:1]:
             reading.used.add(place)
-            cells = _cells(reading, [place])
+            cells = _cells(reading, (place,))
             out = np.array([fold(text) in drop.words for _, text in cells.words()], dtype=bool)
             reading.source.keep(~cells.spread(out), drop.rule)
 
@@ -104,28 +104,28 @@ def _misfit(reading: Reading) -> IntakeError:
     return IntakeError("intake_misfit", file=reading.source.file, **names)
 
 
-def _places(source: Source, rule: ColumnRule) -> list[int]:
+def _places(source: Source, rule: ColumnRule) -> tuple[int, ...]:
     """Where the rule's source columns are; empty when one that it needs is not there."""
     if rule.equal:
         found = (source.find((a,)) + source.find((b,)) for a, b in rule.equal)
-        return next((pair for pair in found if len(pair) == 2), [])
+        return next((pair for pair in found if len(pair) == 2), ())
     if rule.join:
         parts = [source.find((name,)) for name in rule.join]
-        return [part[0] for part in parts] if all(parts) else []
+        return tuple(part[0] for part in parts) if all(parts) else ()
     return _first_filled(source, source.find(rule.sources))
 
 
-def _first_filled(source: Source, places: list[int]) -> list[int]:
+def _first_filled(source: Source, places: tuple[int, ...]) -> tuple[int, ...]:
     """The first of these columns that is not empty from top to bottom (exports keep columns that nobody fills)."""
     filled = (
         place
         for place in places
         if pc.any(pc.not_equal(pc.utf8_trim_whitespace(source.column(place)), ""), min_count=0).as_py()
     )
-    return [next(filled, places[0])] if places else []
+    return (next(filled, places[0]),) if places else ()
 
 
-def _cells(reading: Reading, places: list[int], glue: str = "-") -> Cells:
+def _cells(reading: Reading, places: tuple[int, ...], glue: str = "-") -> Cells:
     source = reading.source
     parts = [source.column(place) for place in places]
     texts = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, glue)
@@ -220,7 +220,7 @@ def _zone_in_file(source: Source, place: int) -> str | None:
     return checked_zone(source.file, zone)
 
 
-def _equal(source: Source, places: list[int], rule: ColumnRule) -> pa.Array:
+def _equal(source: Source, places: tuple[int, ...], rule: ColumnRule) -> pa.Array:
     """`then` where both columns hold the same, `otherwise` where they differ, empty where one is empty."""
     a, b = (pc.utf8_trim_whitespace(source.column(place)) for place in places)
     both = pc.and_(pc.not_equal(a, ""), pc.not_equal(b, ""))

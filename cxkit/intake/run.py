@@ -19,7 +19,7 @@ from cxkit.intake.config import Export, IntakeConfig, intake_config
 from cxkit.intake.convert import ARROW, Zone
 from cxkit.intake.derive import derive
 from cxkit.intake.mapping import find_mapping, ready_made
-from cxkit.intake.publish import publish
+from cxkit.intake.publish import publish, recover
 from cxkit.intake.queue_log import read_queue_log
 from cxkit.intake.read import ITEMS_TABLE, Reading, read_export
 from cxkit.intake.recognise import recognise
@@ -27,6 +27,7 @@ from cxkit.intake.source import read_table
 from cxkit.lang import Sentence, Word
 
 Tables = dict[str, pa.Table]
+_EXPORT = "export"  # column with the number of the export that a row is from
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def run_intake(study: Path | str) -> Account:
     finding and how to mend it, and leaves the old tables as they were. The same inputs give the same bytes.
     """
     study = Path(study)
+    recover(study)
     tables, account = examine(study)
     if account.gate.level == "stop":
         raise IntakeError("gate_stopped", findings=_Stops(account.gate))
@@ -64,15 +66,13 @@ def examine(study: Path | str) -> tuple[Tables, Account]:
     study = Path(study)
     config = intake_config(study)
     readings = [_reading(study, export, config) for export in config.exports]
-    parts = _parts(readings)
-    tables, derived = derive(
-        {name: _stacked(name, [table for _, table in some]) for name, some in parts.items()}, config
-    )
-    verdict = gate(tables, repeats=_repeats(readings))
-    complete = {name: complete_rows(name, table) for name, table in tables.items()}
-    files = tuple(_file_account(i, reading, parts, complete) for i, reading in enumerate(readings))
-    final = {name: _canonical(name, table.filter(pa.array(complete[name]))) for name, table in tables.items()}
-    return final, _account(files, final, verdict, derived)
+    stacked = _stacked(readings)
+    newest = {name: newest_rows(table, name, _newest_by(name, readings)) for name, table in stacked.items()}
+    tables, derived = derive({name: table.filter(pa.array(newest[name])) for name, table in stacked.items()}, config)
+    verdict = gate({name: table.drop_columns([_EXPORT]) for name, table in tables.items()}, repeats=_repeats(readings))
+    final = {name: table.filter(pa.array(complete_rows(name, table))) for name, table in tables.items()}
+    files = tuple(_file_account(i, one, (stacked, tables, final)) for i, one in enumerate(readings))
+    return {name: _canonical(name, table) for name, table in final.items()}, _account(files, final, verdict, derived)
 
 
 def _reading(study: Path, export: Export, config: IntakeConfig) -> Reading:
@@ -90,30 +90,31 @@ def _reading(study: Path, export: Export, config: IntakeConfig) -> Reading:
     return read_export(source, mapping, tuple(Zone(zone, who) for who, zone in stated.items() if zone))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Where the rows of one export lie in a stacked table."""
-
-    export: int
-    first: int
-    last: int
-
-
-def _parts(readings: list[Reading]) -> dict[str, list[tuple[_Part, pa.Table]]]:
-    """Per canonical table, in the order of the contract: the rows that each export gave."""
-    out: dict[str, list[tuple[_Part, pa.Table]]] = {}
-    for name in load().tables:
-        first = 0
-        for i, reading in enumerate(readings):
-            if name in reading.tables:
-                table = reading.tables[name]
-                out.setdefault(name, []).append((_Part(i, first, first + len(table)), table))
-                first += len(table)
-    return out
+def _stacked(readings: list[Reading]) -> Tables:
+    """Per canonical table, in the order of the contract: the rows of all exports, each with its export's number."""
+    parts: dict[str, list[pa.Table]] = {name: [] for name in load().tables}
+    for i, reading in enumerate(readings):
+        for name, table in reading.tables.items():
+            parts[name].append(table.append_column(_EXPORT, pa.array(np.full(len(table), i, dtype=np.int32))))
+    return {name: pa.concat_tables(some, promote_options="default") for name, some in parts.items() if some}
 
 
-def _stacked(name: str, tables: list[pa.Table]) -> pa.Table:
-    return pa.concat_tables(tables, promote_options="default").combine_chunks()
+def _newest_by(name: str, readings: list[Reading]) -> str | None:
+    """The column by which a mapping wants only the newest row of each key of the table."""
+    rules = (table for reading in readings for table in reading.mapping.tables if table.name == name)
+    return next((rule.newest_by for rule in rules if rule.newest_by is not None), None)
+
+
+def newest_rows(table: pa.Table, name: str, by: str | None) -> NDArray[np.bool_]:
+    """Which rows have the latest `by` of their key (of equal ones the last); all, when `by` is None."""
+    key = list(load().tables[name].key)
+    keep = np.ones(len(table), dtype=bool)
+    if by is None or by not in table.column_names or not key or not set(key) <= set(table.column_names):
+        return keep
+    frame = table.select([*key, by]).to_pandas().sort_values(by, kind="stable", na_position="first")
+    older = frame.duplicated(key, keep="last") & frame[key].notna().all(axis="columns")
+    keep[frame.index[older]] = False
+    return keep
 
 
 def _repeats(readings: list[Reading]) -> dict[str, int]:
@@ -121,27 +122,24 @@ def _repeats(readings: list[Reading]) -> dict[str, int]:
     out: dict[str, int] = {}
     for reading in readings:
         for name in reading.tables:
-            if reading.source.lines_of is None and not (name == ITEMS_TABLE and reading.mapping.items):
+            one_row_each = reading.source.lines_of is None and not (name == ITEMS_TABLE and reading.mapping.items)
+            if one_row_each and _newest_by(name, readings) is None:
                 out[name] = out.get(name, 0) + reading.source.repeats
     return out
 
 
-def _file_account(
-    i: int, reading: Reading, parts: dict[str, list[tuple[_Part, pa.Table]]], complete: dict[str, NDArray[np.bool_]]
-) -> FileAccount:
+def _file_account(i: int, reading: Reading, stages: tuple[Tables, Tables, Tables]) -> FileAccount:
+    """What became of the export number `i`; stages: all its rows, without older versions, without incomplete ones."""
     source = reading.source
-    mine = [(name, part, table) for name, some in parts.items() for part, table in some if part.export == i]
-    alive = [table.column(SOURCE_ROW).to_numpy()[complete[name][part.first : part.last]] for name, part, table in mine]
-    there = np.concatenate(
-        [np.array([], dtype=np.int64), *(table.column(SOURCE_ROW).to_numpy() for _, _, table in mine)]
-    )
-    lost = source.rows[~np.isin(source.rows, np.concatenate([np.array([], dtype=np.int64), *alive]))]
-    incomplete = np.isin(lost, there)
-    rejected = [
-        *source.rejected,
-        *_rejected("required_empty", source.lost(lost[incomplete])),
-        *_rejected("nothing_in_row", source.lost(lost[~incomplete])),
-    ]
+    read, new, kept = (_rows_of(i, tables) for tables in stages)
+    lost = source.rows[~np.isin(source.rows, kept)]
+    rules = {
+        "nothing_in_row": ~np.isin(lost, read),
+        "older_version": np.isin(lost, read) & ~np.isin(lost, new),
+        "required_empty": np.isin(lost, new),
+    }
+    by_rule = {rule: source.lost(lost[mask]) for rule, mask in rules.items()}
+    rejected = [*source.rejected, *(Rejected.of(rule, rows) for rule, rows in by_rule.items() if len(rows))]
     return FileAccount(
         file=source.file,
         mapping=reading.mapping.name,
@@ -150,20 +148,31 @@ def _file_account(
         rows=source.total,
         kept=source.total - sum(one.rows_n for one in rejected),
         rejected=tuple(rejected),
-        feeds={name: int(complete[name][part.first : part.last].sum()) for name, part, _ in mine},
+        feeds={name: int(np.sum(stages[2][name].column(_EXPORT).to_numpy() == i)) for name in reading.tables},
         columns=reading.columns,
         missing=tuple(reading.missing),
         unmapped=reading.unmapped,
         repeats=source.repeats,
         time_zone=", ".join(dict.fromkeys(str(zone.name) for zone in reading.zones_used)) or None,
-        time_zone_source=", ".join(dict.fromkeys(zone.source for zone in reading.zones_used)) or "none",
+        time_zone_source=_zone_source(reading),
         notes=tuple(reading.notes),
     )
 
 
-def _rejected(rule: str, rows: NDArray[np.int64]) -> Iterator[Rejected]:
-    if len(rows):
-        yield Rejected.of(rule, rows)
+def _zone_source(reading: Reading) -> str:
+    """Who stated the zone of the file's local times; the strongest word where several state the same zone."""
+    sources = {zone.source for zone in reading.zones_used}
+    if len({zone.name for zone in reading.zones_used}) > 1 and len(sources) > 1:
+        return "several"
+    return next((who for who in ("export", "file", "mapping", "study") if who in sources), "none")
+
+
+def _rows_of(i: int, tables: Tables) -> NDArray[np.int64]:
+    """Numbers of the records of export `i` that are in these tables."""
+    found = (
+        table.filter(pc.equal(table.column(_EXPORT), i)).column(SOURCE_ROW).to_numpy() for table in tables.values()
+    )
+    return np.concatenate([np.array([], dtype=np.int64), *found])
 
 
 def _canonical(name: str, table: pa.Table) -> pa.Table:

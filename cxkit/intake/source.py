@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 import re
@@ -44,7 +45,7 @@ class Source:
     repeats: int = 0  # records that repeat an earlier one in every column
     lines_of: tuple[Rows, Rows] | None = None  # where several lines make a record: the lines, and the record of each
 
-    def find(self, names: tuple[str, ...]) -> list[int]:
+    def find(self, names: tuple[str, ...]) -> tuple[int, ...]:
         """Places of the columns called by one of `names`, in the order of `names`."""
         return find_places(self.headers, names)
 
@@ -68,13 +69,14 @@ class Source:
             self.rows = self.rows[mask]
 
 
-def find_places(headers: tuple[str, ...], names: tuple[str, ...]) -> list[int]:
+@functools.lru_cache(maxsize=4096)
+def find_places(headers: tuple[str, ...], names: tuple[str, ...]) -> tuple[int, ...]:
     """Places of the headers called by one of `names` (compared folded), in the order of `names`, each once."""
     folded = [fold(header) for header in headers]
     exact = {header: i for i, header in reversed(list(enumerate(folded)))}
     loose = {bare(header): i for i, header in reversed(list(enumerate(folded)))}
     wanted = (exact.get(fold(name), loose.get(fold(name))) for name in names)
-    return list(dict.fromkeys(place for place in wanted if place is not None))
+    return tuple(dict.fromkeys(place for place in wanted if place is not None))
 
 
 def read_table(

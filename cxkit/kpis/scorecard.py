@@ -82,7 +82,9 @@ class Scorecard(Result):
 def _strip(ax: Axes, row: Mapping[str, Any], lang: str | None) -> None:
     colour = _COLOURS[str(row["standing"])]
     low, high, at, target = (float(row[name]) for name in ("low", "high", "value", "target"))
-    ends = [x for x in (low, high, at, target) if not math.isnan(x) and x != float("inf")]
+    wide_low, wide_high = _widened(at, low, high, float(row["design_effect"]), str(row["unit"]))
+    ends = [x for x in (low, high, wide_low, wide_high, at, target) if not math.isnan(x) and x != float("inf")]
+    ax.hlines(0, wide_low, min(wide_high, max(ends)), color=colour, linewidth=1.5)
     ax.hlines(0, low, min(high, max(ends)), color=colour, linewidth=7, alpha=0.35)
     ax.plot(at, 0, "o", color=colour, markersize=7)
     if not math.isnan(target):
@@ -133,8 +135,13 @@ def _clustered_note(row: Mapping[str, Any]) -> Sentence:
 
 
 def _widened(at: float, low: float, high: float, design_effect: float, unit: str) -> tuple[float, float]:
-    """The interval as the likeness of an agent's tickets makes it: half-widths times the root of the design effect."""
-    factor = max(design_effect, 1.0) ** 0.5 if not math.isnan(design_effect) else 1.0
+    """The interval as the likeness of an agent's tickets makes it: half-widths times the root of the design effect.
+
+    Durations are widened by a factor, on the log scale: their intervals are not symmetric and never below zero.
+    """
+    factor = 1.0 if math.isnan(design_effect) else max(design_effect, 1.0) ** 0.5
+    if unit == "seconds":
+        return (at * (low / at) ** factor, at * (high / at) ** factor) if at > 0 else (low, high)
     least, most = {"share": (0.0, 1.0), "points": (-1.0, 1.0)}.get(unit, (-math.inf, math.inf))
     return max(least, at - (at - low) * factor), min(most, at + (high - at) * factor)
 

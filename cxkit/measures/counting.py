@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,8 @@ def tally(study: Study, measure: Measure, by: Sequence[str] = (), *, clusters: b
     """Counts `n` of each distinct (`by`..., `cluster`, `value`, `observed`) of a measure.
 
     `cluster` stands in it only when `clusters` is set and the data have such a column. Values: 0 or 1 of a Share, the
-    answer of a Score or Net, whole seconds of a Duration, 1 of a Count. `observed` False with a value is censored at
-    `as_of`; False without a value is not yet decidable; both empty is not known. `month` is its local first day.
+    answer of a Score or Net, whole seconds of a Duration, 1 of a Count. Not `observed`: censored at `as_of`, or,
+    without a value, not yet decidable. Observed without a value: not known. `month` is its local first day.
     """
     return _plain(scan(study, [measure], by, clusters=clusters, rows=False).of(measure))
 
@@ -45,7 +45,11 @@ def waterfall(study: Study, measure: Measure) -> pd.DataFrame:
     """
     table = source(study, [measure])
     value, observed = counted_value(measure, table, study.as_of)
-    falls = [*steps(measure, table), ("open", value.notnull() | observed.isnull()), ("missing", value.notnull())]
+    falls = [
+        *steps(measure, table),
+        ("open", ibis.literal(True) if observed is None else value.notnull() | observed),
+        ("missing", value.notnull()),
+    ]
     fallen_at = ibis.cases(*[(~stays, place) for place, (_, stays) in enumerate(falls)], else_=len(falls))
     found = table.select(step=fallen_at).value_counts(name="n").to_pandas()
     fallen = np.zeros(len(falls) + 1, dtype=np.int64)
@@ -55,25 +59,33 @@ def waterfall(study: Study, measure: Measure) -> pd.DataFrame:
     return pd.DataFrame({"rule": ["all", *(rule for rule, _ in falls)], "removed": removed, "left": left})
 
 
+@dataclass(frozen=True)
+class _Place:
+    """The columns of a scan that belong to one measure; None: every line belongs, every line is observed."""
+
+    belongs: str | None
+    value: str
+    observed: str | None
+
+
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What one pass over a table found for several measures: a line per distinct combination, or per row.
-
-    `table` has the columns of `by`, `cluster` where the data have it, `n`, and for measure number i whether the line
-    belongs to it (`in_i`), its `value_i` and `observed_i`.
-    """
+    """What one pass over a table found for several measures: a line per distinct combination, or per row."""
 
     table: pd.DataFrame
-    measures: tuple[Measure, ...]
+    places: Mapping[Measure, _Place]
     by: tuple[str, ...]
 
     def of(self, measure: Measure) -> pd.DataFrame:
         """The tally of one of the measures, in the columns of `tally`; refuses answers outside the declared scale."""
-        place = self.measures.index(measure)
-        names = {f"value_{place}": "value", f"observed_{place}": "observed"}
+        place = self.places[measure]
         keys = [*self.by, *(["cluster"] if "cluster" in self.table else [])]
-        lines = self.table if len(self.measures) == 1 else self.table[self.table[f"in_{place}"].astype(bool)]
-        return _on_scale(measure, lines[[*keys, *names, "n"]].rename(columns=names))
+        lines = self.table[[*keys, place.value, *([place.observed] if place.observed else []), "n"]]
+        if place.belongs:
+            lines = lines[self.table[place.belongs].to_numpy(dtype=bool)]
+        observed = lines[place.observed] if place.observed else True
+        tally = lines[keys].assign(value=lines[place.value], observed=observed, n=lines["n"])
+        return _on_scale(measure, tally)
 
 
 def scans(study: Study, measures: Sequence[Measure], by: Sequence[str] = ()) -> list[Scan]:
@@ -85,7 +97,9 @@ def scans(study: Study, measures: Sequence[Measure], by: Sequence[str] = ()) -> 
     for measure in dict.fromkeys(measures):
         passes.setdefault((measure.of, measure.dated_by, measure.cluster), []).append(measure)
     return [
-        scan(study, together, by, clusters=True, rows=any(isinstance(m, Duration) and not m.precision for m in together))
+        scan(
+            study, together, by, clusters=True, rows=any(isinstance(m, Duration) and not m.precision for m in together)
+        )
         for together in passes.values()
     ]
 
@@ -94,27 +108,43 @@ def scan(study: Study, measures: Sequence[Measure], by: Sequence[str], *, cluste
     """One pass over the table that all `measures` are of and dated alike."""
     for measure in measures:
         _one_scale(study, measure)
-    table, first = source(study, measures, by), measures[0]
-    keys: dict[str, ir.Value] = {column: table[column] for column in by if column != MONTH}
+    table, first, columns = source(study, measures, by), measures[0], _Columns()
+    keys = {column: table[column] for column in by if column != MONTH}
     cluster = cluster_of(study, first) if clusters else None
     if cluster:
         keys["cx_cluster"] = table[cluster]
     months = months_of(study, first) if MONTH in by else ()
     if months:
         keys["cx_month"] = month_number(dated(first, table), months)
-    belongs = [functools.reduce(operator.and_, [stays for _, stays in steps(m, table)]) for m in measures]
-    for place, measure in enumerate(measures):
+    belong = {m: functools.reduce(operator.and_, [stays for _, stays in steps(m, table)]) for m in measures}
+    every = all(each.equals(belong[first]) for each in belong.values())
+    places = {}
+    for measure in measures:
         value, observed = counted_value(measure, table, study.as_of)
-        keys |= {f"in_{place}": belongs[place]} if len(measures) > 1 else {}
-        keys |= {f"value_{place}": value, f"observed_{place}": observed}
-    kept = table.filter(functools.reduce(operator.or_, belongs)).select(**keys)
-    found = _frame(kept if rows else kept.group_by([*keys]).agg(n=kept.count()))
+        belongs = None if every else columns.name(belong[measure])
+        places[measure] = _Place(belongs, columns.name(value), None if observed is None else columns.name(observed))
+    kept = table.filter(functools.reduce(operator.or_, belong.values())).select(**keys, **columns.named)
+    found = _frame(kept if rows else kept.group_by(kept.columns).agg(n=kept.count()))
     if rows:
-        found["n"] = 1
+        found["n"] = 1.0
     if months:
-        starts = pd.DatetimeIndex([pd.Timestamp(period.first_on) for period in months])
+        starts: Any = pd.DatetimeIndex([pd.Timestamp(period.first_on) for period in months])
         found["cx_month"] = pd.Categorical.from_codes(found["cx_month"].to_numpy(), starts)
-    return Scan(found.rename(columns={"cx_cluster": "cluster", "cx_month": MONTH}), tuple(measures), tuple(by))
+    return Scan(found.rename(columns={"cx_cluster": "cluster", "cx_month": MONTH}), places, tuple(by))
+
+
+class _Columns:
+    """Expressions under names that no column of the contract has; the same expression gets the same name."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, ir.Value] = {}
+
+    def name(self, expression: ir.Value) -> str:
+        for name, known in self.named.items():
+            if known.equals(expression):
+                return name
+        self.named[f"cx_{len(self.named)}"] = expression
+        return f"cx_{len(self.named) - 1}"
 
 
 def _frame(table: ir.Table) -> pd.DataFrame:
@@ -122,7 +152,8 @@ def _frame(table: ir.Table) -> pd.DataFrame:
     whole = table.to_pyarrow()
     columns = [c.dictionary_encode() if pa.types.is_string(c.type) else c for c in whole.columns]
     slim = pa.table(columns, names=whole.column_names).unify_dictionaries()
-    return slim.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    frame: pd.DataFrame = slim.to_pandas(split_blocks=True)
+    return frame
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

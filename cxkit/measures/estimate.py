@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cxkit.errors import MeasureError
+from cxkit.measures.counting import scans
 from cxkit.measures.kinds import Duration, Measure, Net, Score, Share
 from cxkit.measures.needs import must_answer
-from cxkit.measures.rows import MONTH, months_of
-from cxkit.measures.counting import counts_of
+from cxkit.measures.rows import months_of
+from cxkit.measures.sources import MONTH
 from cxkit.stats import Interval, count_interval, kaplan_meier, mean_interval, net_adjusted_wald, wilson
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Estimated = tuple[dict[str, Interval], Floats]  # statistic -> one interval per group; influence of a row of each line
 _FEW_CLUSTERS = 5  # below it the spread between clusters cannot be told
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """The group number of each line, and one line of keys per group."""
+
+    number: NDArray[np.int64]
+    keys: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +46,16 @@ class _Counted:
 
     def per_group(self, amount: Floats) -> Floats:
         """Sum over rows of `amount` times the count, per group."""
-        return np.bincount(self.group, weights=amount * self.n, minlength=self.groups)
+        return _summed(self.group, amount * self.n, self.groups)
+
+    def total(self) -> Floats:
+        """Number of rows per group."""
+        return _summed(self.group, self.n, self.groups)
 
     def centred(self, amount: Floats) -> Floats:
         """`amount` less its mean in the group: how far one row moves that mean, but for the factor 1 / n."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            mean = self.per_group(amount) / self.per_group(np.ones_like(amount))
+            mean = self.per_group(amount) / self.total()
         return np.asarray(amount - mean[self.group])
 
     def members(self) -> list[NDArray[np.intp]]:
@@ -75,7 +88,10 @@ def estimates(
         raise MeasureError("measure_none")
     for measure in chosen:
         must_answer(study, measure)
-    tables = {m: estimates_of(m, counts, by, level) for m, counts in counts_of(study, chosen, by)}
+    tables: dict[Measure, pd.DataFrame] = {}
+    for found in scans(study, chosen, by):
+        groups = _groups(found.table, by)
+        tables |= {m: _estimated(m, found.of(m), groups, level) for m in found.places}
     table = pd.concat([tables[measure] for measure in chosen], ignore_index=True)
     return table.assign(partial=_cut_short(study, table[MONTH])) if MONTH in by else table
 
@@ -85,8 +101,9 @@ def closed_only(study: Study, measure: Duration, by: Sequence[str] = (), level: 
     if not isinstance(measure, Duration):
         raise MeasureError("measure_not_duration", kpi=measure.spoken)
     must_answer(study, measure)
-    ((_, counts),) = counts_of(study, [measure], by)
-    return estimates_of(measure, counts[counts["observed"].fillna(False).astype(bool)], by, level)
+    (found,) = scans(study, [measure], by)
+    lines = found.of(measure)
+    return estimates_of(measure, lines[lines["observed"].to_numpy(dtype=bool)], by, level)
 
 
 def estimates_of(measure: Measure, counted: pd.DataFrame, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
@@ -94,41 +111,44 @@ def estimates_of(measure: Measure, counted: pd.DataFrame, by: Sequence[str] = ()
 
     A column `cluster`, where there is one, gives `clusters` and `design_effect`.
     """
-    group, keys = _groups(counted, by)
-    size, n = len(keys), counted["n"].to_numpy(dtype=np.float64)
-    value = counted["value"].to_numpy(dtype=np.float64, na_value=np.nan)
-    known = ~np.isnan(value)
-    waiting = ~counted["observed"].astype("boolean").fillna(True).to_numpy(dtype=bool)
-    rows = _Counted(group[known], value[known], ~waiting[known], n[known], size)
+    lines = counted.reset_index(drop=True)
+    return _estimated(measure, lines, _groups(lines, by), level)
+
+
+def _estimated(measure: Measure, lines: pd.DataFrame, groups: _Groups, level: float) -> pd.DataFrame:
+    """The estimates from lines whose index is their place in `groups`."""
+    group, size = groups.number[lines.index.to_numpy()], len(groups.keys)
+    n, value = (lines[c].to_numpy(dtype=np.float64, na_value=np.nan) for c in ("n", "value"))
+    observed, unknown = lines["observed"].to_numpy(dtype=bool), np.isnan(value)
     about = {
-        "n": np.bincount(group[known], weights=n[known], minlength=size),
-        "open": np.bincount(group[waiting], weights=n[waiting], minlength=size),
-        "missing": np.bincount(group[~known & ~waiting], weights=n[~known & ~waiting], minlength=size),
-        "clusters": np.full(size, np.nan),
-        "design_effect": np.full(size, np.nan),
+        "open": _summed(group[~observed], n[~observed], size),
+        "missing": _summed(group[unknown & observed], n[unknown & observed], size),
     }
+    if unknown.any():
+        known = ~unknown
+        lines, group, value, observed, n = lines[known], group[known], value[known], observed[known], n[known]
+    rows = _Counted(group, value, observed, n, size)
     stats, influence = _ESTIMATE[measure.kind](measure, rows, level)
-    if "cluster" in counted:
-        about |= _spread(rows, influence, counted.loc[known, "cluster"])
-    return _tidy(measure, stats, keys, about)
+    spread = _spread(rows, influence, lines["cluster"]) if "cluster" in lines else {}
+    return _tidy(measure, stats, groups.keys, {"n": rows.total(), **about, **spread})
 
 
 def _share(measure: Share, rows: _Counted, level: float) -> Estimated:
-    total = rows.per_group(np.ones_like(rows.n))
+    total = rows.total()
     return {"share": wilson(rows.per_group(rows.value), total, level)}, rows.centred(rows.value)
 
 
 def _score(measure: Score, rows: _Counted, level: float) -> Estimated:
     top = np.isin(rows.value, measure.top).astype(np.float64)
-    share = wilson(rows.per_group(top), rows.per_group(np.ones_like(rows.n)), level)
+    share = wilson(rows.per_group(top), rows.total(), level)
     means = [mean_interval(rows.value[i], rows.n[i], level, measure.scale) for i in rows.members()]
     return {"top_share": share, "mean": _stacked(means)}, rows.centred(top)
 
 
 def _net(measure: Net, rows: _Counted, level: float) -> Estimated:
     up, down = (np.isin(rows.value, ends).astype(np.float64) for ends in (measure.promoters, measure.detractors))
-    counts = (rows.per_group(part) for part in (up, 1 - up - down, down))
-    return {"net": net_adjusted_wald(*counts, level=level)}, rows.centred(up - down)
+    promoters, passives, detractors = (rows.per_group(part) for part in (up, 1 - up - down, down))
+    return {"net": net_adjusted_wald(promoters, passives, detractors, level)}, rows.centred(up - down)
 
 
 def _duration(measure: Duration, rows: _Counted, level: float) -> Estimated:
@@ -137,7 +157,7 @@ def _duration(measure: Duration, rows: _Counted, level: float) -> Estimated:
     for i in rows.members():
         curve = kaplan_meier(rows.value[i], rows.observed[i], rows.n[i])
         middle = min(curve.median, curve.followed)
-        influence[i] = curve.influence(middle, rows.value[i], rows.observed[i])
+        influence[i] = curve.influence(middle)
         stats = {"median": curve.quantile_interval(0.5, level), "p90": curve.quantile_interval(0.9, level)}
         if measure.target_seconds:
             stats["within"] = curve.within(measure.target_seconds, level)
@@ -148,7 +168,7 @@ def _duration(measure: Duration, rows: _Counted, level: float) -> Estimated:
 
 
 def _count(measure: Measure, rows: _Counted, level: float) -> Estimated:
-    return {"count": count_interval(rows.per_group(np.ones_like(rows.n)), level)}, np.zeros_like(rows.n)
+    return {"count": count_interval(rows.total(), level)}, np.zeros_like(rows.n)
 
 
 _ESTIMATE: Mapping[str, Callable[..., Estimated]] = {
@@ -169,28 +189,32 @@ def _spread(rows: _Counted, influence: Floats, cluster: pd.Series) -> dict[str, 
     clustered = code >= 0
     cell, found = pd.factorize(rows.group[clustered] * len(words) + code[clustered])
     owner = found // max(len(words), 1)
-    total = np.bincount(cell, weights=(influence * rows.n)[clustered], minlength=len(found))
-    g = np.bincount(owner, minlength=rows.groups).astype(np.float64)
+    total = _summed(cell, (influence * rows.n)[clustered], len(found))
+    g = _summed(owner, np.ones_like(total), rows.groups)
     alone = rows.per_group(influence**2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        together = np.bincount(owner, weights=total**2, minlength=rows.groups) * g / (g - 1)
+        together = _summed(owner, total**2, rows.groups) * g / (g - 1)
         effect = (together + rows.per_group(influence**2 * ~clustered)) / alone
     return {"clusters": g, "design_effect": np.where((g >= _FEW_CLUSTERS) & (alone > 0), effect, np.nan)}
 
 
-def _groups(counts: pd.DataFrame, by: Sequence[str]) -> tuple[NDArray[np.int64], pd.DataFrame]:
-    """The group number of each line, and one line of keys per group; a missing key is a group of its own."""
-    place, keys = np.zeros(len(counts), dtype=np.int64), pd.DataFrame(index=[0])
+def _groups(lines: pd.DataFrame, by: Sequence[str]) -> _Groups:
+    """Lines with the same keys form a group; a missing key is a key of its own."""
+    number, keys = np.zeros(len(lines), dtype=np.int64), pd.DataFrame(index=[0])
     for column in by:
-        code, known = pd.factorize(counts[column], use_na_sentinel=True)
-        words = pd.Series(np.asarray(known)).reindex(range(-1, len(known)))
-        place, found = pd.factorize(place * (len(known) + 1) + code + 1)
-        keys = keys.iloc[found // (len(known) + 1)].reset_index(drop=True)
-        keys[column] = words.loc[found % (len(known) + 1) - 1].to_numpy()
+        code, known = pd.factorize(lines[column], use_na_sentinel=True)
+        words = pd.Series(np.asarray(known)).reindex(range(-1, len(known)))  # the missing key first
+        number, found = pd.factorize(number * len(words) + code + 1)
+        keys = keys.iloc[found // len(words)].reset_index(drop=True)
+        keys[column] = words.iloc[found % len(words)].to_numpy()
     ordered = keys.sort_values([*by]) if by else keys
     rank = np.empty(len(keys), dtype=np.int64)
     rank[ordered.index] = np.arange(len(keys))
-    return rank[place], ordered.reset_index(drop=True)
+    return _Groups(rank[number], ordered.reset_index(drop=True))
+
+
+def _summed(group: NDArray[np.integer[Any]], amount: Floats, groups: int) -> Floats:
+    return np.bincount(group, weights=amount, minlength=groups).astype(np.float64, copy=False)
 
 
 def _stacked(found: Sequence[Interval]) -> Interval:
@@ -200,7 +224,9 @@ def _stacked(found: Sequence[Interval]) -> Interval:
 def _tidy(
     measure: Measure, stats: Mapping[str, Interval], keys: pd.DataFrame, about: Mapping[str, Floats]
 ) -> pd.DataFrame:
-    whole = {name: amount.astype(np.int64) for name, amount in about.items() if name in ("n", "open", "missing")}
+    none = np.full(len(keys), np.nan)
+    about = {**dict.fromkeys(("n", "open", "missing", "clusters", "design_effect"), none), **about}
+    whole = {name: about[name].astype(np.int64) for name in ("n", "open", "missing")}
     shown = whole["n"] > 0 if len(keys.columns) else np.ones(len(keys), dtype=bool)
     tables = []
     for stat, found in stats.items():
@@ -213,7 +239,7 @@ def _tidy(
 
 def _cut_short(study: Study, months: pd.Series) -> pd.Series:
     """True for the month that is not over at `as_of`."""
-    current = months_of(study, study.as_of)[0]
+    current = months_of(study)[0]
     return months.eq(pd.Timestamp(current.first_on)) & (current.end_at > study.as_of)
 
 

@@ -5,9 +5,9 @@ strings, True and False; comparisons, also chained; `and`, `or`, `not`; `in` and
 `is None` and `is not None`; `+ - * /`; and the functions `days(n)`, `hours(n)`, `minutes(n)`, `lower(x)`. Two times
 differ by a length of time, which is compared with `days(3)` or the like, or with a column of seconds.
 
-An empty cell makes a comparison unknown, neither true nor false: only `is None` and `is not None` ask about it. Division
-by zero is unknown too. Nothing is ever evaluated by Python: each allowed piece becomes an Ibis expression, everything
-else is refused by name.
+An empty cell makes a comparison unknown, neither true nor false: only `is None` and `is not None` ask about it.
+Division by zero is unknown too. Nothing is ever evaluated by Python: each allowed piece becomes an Ibis expression,
+everything else is refused by name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import ibis
 import ibis.expr.types as ir
@@ -55,7 +55,7 @@ class _Span:
         return ibis.interval(seconds=round(self.seconds))
 
 
-_Piece = ir.Value | _Span
+_Piece: TypeAlias = Any  # an Ibis value, or a _Span
 
 
 def condition(text: str, table: ir.Table, name: str) -> ir.BooleanValue:
@@ -111,14 +111,14 @@ class _Translator:
         match node:
             case ast.Constant(value=bool() | str()):
                 return ibis.literal(node.value)
-            case ast.Constant(value=int() | float()) if abs(node.value) < 1e15:
-                return ibis.literal(node.value)
+            case ast.Constant(value=int() | float() as number) if abs(number) < 1e15:
+                return ibis.literal(number)
             case ast.Name(id=name):
                 return self.table[known_column(name, self.table.columns, self.name)]
             case ast.UnaryOp(op=ast.Not(), operand=inner):
                 return ~self._yes_no(inner)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float()) as inner):
-                return self.piece(ast.Constant(-inner.value))
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+                return self.piece(ast.Constant(-number))
             case ast.BoolOp(op=joined, values=parts):
                 join = operator.and_ if isinstance(joined, ast.And) else operator.or_
                 return functools.reduce(join, (self._yes_no(part) for part in parts))
@@ -183,12 +183,13 @@ class _Translator:
         raise self._mismatch(node.left, node.right)
 
     def _called(self, node: ast.Call, name: str, argument: ast.expr) -> _Piece:
-        if name in _SPANS and isinstance(argument, ast.Constant) and type(argument.value) in (int, float):
-            return _Span(argument.value * _SPANS[name])
+        match argument:
+            case ast.Constant(value=int() | float() as number) if name in _SPANS and not isinstance(number, bool):
+                return _Span(number * _SPANS[name])
         value = self.piece(argument)
         if name == "lower" and isinstance(value, ir.StringValue):
             return value.lower()
-        if name in _SPANS and isinstance(value, ir.NumericValue):
+        if name in _SPANS and _sort(value) == "number":
             return _Span(value * _SPANS[name])
         raise self._refused(node)
 
@@ -201,8 +202,8 @@ class _Translator:
     def _seconds(self, found: _Piece, node: ast.expr) -> ir.NumericValue:
         """A length of time, or a column of seconds, as a number of seconds."""
         if isinstance(found, _Span):
-            return found.seconds
-        if isinstance(found, ir.NumericValue) and not isinstance(node, ast.Constant):
+            return found.seconds if isinstance(found.seconds, ir.Value) else ibis.literal(found.seconds)
+        if _sort(found) == "number" and not isinstance(node, ast.Constant):
             return found
         raise MeasureError("measure_needs_unit", expression=self.text, found=ast.unparse(node))
 

@@ -70,14 +70,15 @@ class Measure:
 
     def __post_init__(self) -> None:
         if self.of not in SOURCES:
-            _refuse("measure_no_table", self, table=self.of, near=nearest(self.of, SOURCES) or "-", known=_list(SOURCES))
+            _refuse(
+                "measure_no_table", self, table=self.of, near=nearest(self.of, SOURCES) or "-", known=_list(SOURCES)
+            )
         if self.better not in ("higher", "lower", "none"):
             _refuse("measure_better", self, found=self.better)
         for rule in self.rules:
             if rule not in EXCLUSIONS:
-                _refuse(
-                    "measure_no_rule", self, rule=rule, near=nearest(rule, EXCLUSIONS) or "-", known=_list(EXCLUSIONS)
-                )
+                near = nearest(rule, EXCLUSIONS) or "-"
+                _refuse("measure_no_rule", self, rule=rule, near=near, known=_list(EXCLUSIONS))
         canonical(self.among)
 
     @property
@@ -93,12 +94,12 @@ class Measure:
     @property
     def dated_by(self) -> str:
         """The timestamp a row is attributed to; empty where the table has none."""
-        return self.at or SOURCES[self.of].entry
+        return self.at or self._own_date() or SOURCES[self.of].entry
 
     @property
     def required(self) -> frozenset[str]:
         """Columns without which the measure cannot be counted."""
-        return column_names(self.among) | ({self.dated_by} - {""})
+        return column_names(self.among) | ({self.dated_by} - {""}) | self._reads()
 
     @property
     def definition_hash(self) -> str:
@@ -112,6 +113,14 @@ class Measure:
             **self._facts(),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+    def _own_date(self) -> str:
+        """The timestamp that the kind itself dates rows by."""
+        return ""
+
+    def _reads(self) -> frozenset[str]:
+        """The columns that the kind itself needs."""
+        return frozenset()
 
     def _facts(self) -> dict[str, Any]:
         """What the kind adds to the hash in another spelling than its fields."""
@@ -171,9 +180,8 @@ class Share(Measure):
         if self.follow_up_days < 0:
             _refuse("measure_negative", self, field="follow_up_days")
 
-    @property
-    def required(self) -> frozenset[str]:
-        return super().required | column_names(self.where)
+    def _reads(self) -> frozenset[str]:
+        return column_names(self.where)
 
     def _facts(self) -> dict[str, Any]:
         return {"where": canonical(self.where)}
@@ -202,9 +210,8 @@ class Score(Measure):
         super().__post_init__()
         _check_scale(self, self.scale, self.top)
 
-    @property
-    def required(self) -> frozenset[str]:
-        return super().required | {self.value} | ({"item"} if self.item else set())
+    def _reads(self) -> frozenset[str]:
+        return frozenset({self.value, "item"} if self.item else {self.value})
 
     def _words(self) -> dict[str, object]:
         low, high = self.scale
@@ -231,9 +238,8 @@ class Net(Measure):
         if set(self.promoters) & set(self.detractors):
             _refuse("measure_net_overlap", self)
 
-    @property
-    def required(self) -> frozenset[str]:
-        return super().required | {self.value} | ({"item"} if self.item else set())
+    def _reads(self) -> frozenset[str]:
+        return frozenset({self.value, "item"} if self.item else {self.value})
 
     def _words(self) -> dict[str, object]:
         low, high = self.scale
@@ -268,13 +274,11 @@ class Duration(Measure):
         if not 0 <= self.precision < 1:
             _refuse("measure_precision", self)
 
-    @property
-    def dated_by(self) -> str:
-        return self.at or self.start
+    def _own_date(self) -> str:
+        return self.start
 
-    @property
-    def required(self) -> frozenset[str]:
-        return super().required | {self.start, self.stop}
+    def _reads(self) -> frozenset[str]:
+        return frozenset({self.start, self.stop})
 
     def _words(self) -> dict[str, object]:
         promise = {"has_target": _said(self.target_seconds), "target": Lasting(self.target_seconds or 0)}

@@ -48,7 +48,7 @@ def missing(measure: Measure, study: Study) -> tuple[str, ...]:
 
 
 def must_answer(study: Study, measure: Measure) -> None:
-    """MeasureError unless the study can carry `measure`: a misspelt column with its nearest name, or what is missing."""
+    """MeasureError unless the study can carry `measure`, with the nearest name of a misspelt column."""
     lacking = missing(measure, study)
     if not lacking:
         return

@@ -40,21 +40,21 @@ def steps(measure: Measure, table: ir.Table) -> Steps:
     return found
 
 
-def counted_value(measure: Measure, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.Value]:
-    """What is counted in each row, and whether it was observed.
+def counted_value(measure: Measure, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.BooleanValue | None]:
+    """What is counted in each row, and whether the row was observed to its end; None: every row was.
 
-    `observed` False with a value is censored; False without a value is not yet decidable; both empty is not known.
+    Not observed means censored, or, where there is no value either, not yet decidable. Observed without a value: not
+    known.
     """
     match measure:
         case Share():
             return _share(measure, table, as_of)
         case Score() | Net():
-            value = table[measure.value].cast("float64")
-            return value, _known(value)
+            return table[measure.value].cast("float64"), None
         case Duration():
             return _duration(measure, table, as_of)
         case Count():
-            return ibis.literal(1), ibis.literal(True)
+            return ibis.literal(1, type="int8"), None
     raise MeasureError("measure_no_kind", kpi=measure.spoken)
 
 
@@ -81,22 +81,23 @@ def month_number(at: ir.TimestampColumn, months: Sequence[Period]) -> ir.Value:
     return between(0, len(months))
 
 
-def _share(measure: Share, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.Value]:
+def _share(measure: Share, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.BooleanValue | None]:
     value = condition(measure.where, table, measure.of).cast("int8")
     if not measure.follow_up_days:
-        return value, _known(value)
-    last = as_of - pd.Timedelta(days=measure.follow_up_days)
-    decided = dated(measure, table) <= moment(last)
-    return decided.ifelse(value, ibis.null()), decided.ifelse(_known(value), False)
+        return value, None
+    decided = dated(measure, table) <= moment(as_of - pd.Timedelta(days=measure.follow_up_days))
+    return decided.ifelse(value, ibis.null()), decided
 
 
-def _duration(measure: Duration, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.Value]:
+def _duration(measure: Duration, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.BooleanValue]:
     start, stop, last = table[measure.start], table[measure.stop], moment(as_of)
     left = [table[c].fill_null(last) for c in measure.until if c in table.columns]
     end = ibis.coalesce(stop, ibis.least(*left, last) if left else last)
     seconds = seconds_between(start, end)
     value = (seconds >= 0).ifelse(seconds, ibis.null())
-    observed = (seconds >= 0).ifelse(stop.notnull(), ibis.null())
+    observed = (
+        stop.notnull() | value.isnull()
+    )  # a row that stops before it starts does not wait: nothing is known of it
     return (_on_grid(value, measure.precision) if measure.precision else value), observed
 
 
@@ -106,8 +107,3 @@ def _on_grid(seconds: ir.IntegerValue, precision: float) -> ir.IntegerValue:
     octave = ibis.greatest(seconds, 1).cast("float64").log2().floor().cast("int64")
     step = (ibis.literal(2.0) ** ibis.greatest(octave - bits, 0)).cast("int64")
     return seconds - seconds % step
-
-
-def _known(value: ir.Value) -> ir.BooleanValue:
-    """True where there is a value, empty elsewhere."""
-    return value.notnull().nullif(False)

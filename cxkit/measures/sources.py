@@ -62,24 +62,29 @@ def _read_by(measure: Measure) -> set[str]:
 
 
 def _with_survey(study: Study, answers: ir.Table, needed: Collection[str]) -> ir.Table:
+    """`answers` with the needed columns of their survey, and what its ticket adds to them."""
     if not study.has("surveys"):
         return answers
-    surveys = study.table("surveys")
-    taken = [c for c in surveys.columns if c not in answers.columns and c in {*needed, "ticket_id"}]
-    joined = answers.left_join(surveys.select("response_id", *taken), "response_id").drop("response_id_right")
-    return _with_ticket(study, joined, needed) if study.has("tickets") and "ticket_id" in taken else joined
+    surveys, own = study.table("surveys"), answers.columns
+    wanted = [c for c in needed if c not in own]
+    taken = [c for c in surveys.columns if c in {*wanted, "ticket_id"}]
+    surveys = surveys.select("response_id", *taken)
+    if study.has("tickets") and "ticket_id" in taken:
+        surveys = _with_ticket(study, surveys, wanted)
+    return answers.left_join(surveys, "response_id").drop("response_id_right")
 
 
-def _with_ticket(study: Study, table: ir.Table, needed: Collection[str]) -> ir.Table:
-    """`table` with what its ticket says about the needed columns that it does not have or leaves empty."""
-    tickets, own = study.table("tickets"), table.columns
-    taken = [c for c in needed if c in tickets.columns and (c not in own or c in _FROM_TICKET)]
+def _with_ticket(study: Study, surveys: ir.Table, wanted: Collection[str]) -> ir.Table:
+    """`surveys` with what the ticket says about the wanted columns that they do not have or leave empty."""
+    tickets, own = study.table("tickets"), surveys.columns
+    taken = [c for c in wanted if c in tickets.columns and (c not in own or c in _FROM_TICKET)]
     if not taken:
-        return table
+        return surveys
     theirs = tickets.select("ticket_id", **{f"{c}_of_ticket": tickets[c] for c in taken})
-    joined = table.left_join(theirs, "ticket_id").drop("ticket_id_right")
-    of_ticket = {c: joined[f"{c}_of_ticket"] for c in taken}
-    return joined.mutate(**{c: ibis.coalesce(joined[c], said) if c in own else said for c, said in of_ticket.items()})
+    joined = surveys.left_join(theirs, "ticket_id")
+    said = {c: joined[f"{c}_of_ticket"] for c in taken}
+    filled = {c: ibis.coalesce(joined[c], theirs) if c in own else theirs for c, theirs in said.items()}
+    return joined.select(**{c: joined[c] for c in own if c not in filled}, **filled)
 
 
 def _seen_at(table: ir.Table, as_of: pd.Timestamp) -> ir.Table:

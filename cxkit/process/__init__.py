@@ -4,7 +4,7 @@ Every function takes a study and returns a Result; a study without events gets t
 Which activities mean resolved and closed, and what kind of stage each is, stands in `[process]` of study.toml.
 """
 
-from cxkit.process.card import stages
+from cxkit.process.card import moves, stages
 from cxkit.process.clocks import timers
 from cxkit.process.hands import handoffs
 from cxkit.process.paths import follows, variants
@@ -13,4 +13,16 @@ from cxkit.process.rework import reopens
 from cxkit.process.solving import resolution
 from cxkit.process.spending import focus, shares
 
-__all__ = ["audit", "focus", "follows", "handoffs", "reopens", "resolution", "shares", "stages", "timers", "variants"]
+__all__ = [
+    "audit",
+    "focus",
+    "follows",
+    "handoffs",
+    "moves",
+    "reopens",
+    "resolution",
+    "shares",
+    "stages",
+    "timers",
+    "variants",
+]

@@ -11,22 +11,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cxkit.figures import ACCENT, CATEGORIES, GOOD, INK, MUTED, WARN, finish, own_axes
-from cxkit.lang import Coded, Lasting, Sentence, duration, is_rtl, say, value
+from cxkit.lang import Coded, Lasting, Sentence, duration, is_rtl, percent, say, value
 from cxkit.process.core import Rows, hand_offs_from, reach, rows_by_code, stations, transitions
 from cxkit.process.doubts import doubts
 from cxkit.process.drawing import legend_below
 from cxkit.process.log import (
     KINDS,
+    NOTHING,
     StudyLog,
     Visits,
     activity_word,
     after_first_resolve,
     lacking,
-    spoken,
     study_log,
     visits,
 )
-from cxkit.result import Result, not_answerable, span
+from cxkit.result import Result, Row, not_answerable, span
 from cxkit.stats.survival import KaplanMeier, kaplan_meier
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ KIND_COLOURS = dict(zip(KINDS, (ACCENT, WARN, CATEGORIES[1], CATEGORIES[3], GOOD
 
 @dataclass(frozen=True, eq=False)
 class Stages(Result):
-    """The stage card: one row per activity, in the order in which cases usually reach it.
+    """How long each stage takes: one row per activity, in the order in which cases usually reach it.
 
     Times are in seconds (Kaplan-Meier: visits that still go on count as "at least so long"); `time_share` is the part
     of all recorded time, `before_share` and `after_share` the parts of the time before and after the first resolve.
@@ -47,20 +47,13 @@ class Stages(Result):
 
     formats: ClassVar = {
         "activity": "code",
-        "stage_kind": "code",
         "cases": "count",
-        "visits_per_case": "number2",
-        "repeat_share": "share",
         "median_seconds": "seconds",
         "median_interval": span("median_low", "median_high", kind="seconds"),
         "p90_seconds": "seconds",
         "open": "count",
         "time_share": "share",
         "before_share": "share",
-        "after_share": "share",
-        "hand_offs_per_visit": "number2",
-        "next_activity": spoken("next_activity"),
-        "next_share": "share0",
     }
     size: ClassVar = (8.5, 4.6)
 
@@ -116,6 +109,40 @@ class Stages(Result):
         return finish(ax, lang, kind="categories", unit="number", value_axis="x")
 
 
+def _next_text(row: Row, lang: str) -> str:
+    if row["next_activity"] is None:
+        return NOTHING
+    name, share = activity_word(row["next_activity"], lang), percent(row["next_share"], lang, 0)
+    return say("process.stages.next", lang, stage=name, share=share)
+
+
+@dataclass(frozen=True, eq=False)
+class Moves(Result):
+    """How cases move through each stage: visits, returns, hand-offs right after a visit, and the usual next stage."""
+
+    min_cases: int = 30
+
+    formats: ClassVar = {
+        "activity": "code",
+        "cases": "count",
+        "visits_per_case": "number2",
+        "repeat_share": "share",
+        "hand_offs_per_visit": "number2",
+        "next_activity": ("c", _next_text),
+    }
+
+    def sentences(self) -> tuple[Sentence, ...]:
+        """The stage that cases come back to most, and the one after which they change hands most."""
+        known = self.table[self.table["cases"] >= self.min_cases]
+        said = []
+        for column, key in (("repeat_share", "process.moves.again"), ("hand_offs_per_visit", "process.moves.hands")):
+            ranked = known[known[column] > 0].sort_values(column, ascending=False, kind="stable")
+            if len(ranked):
+                top = ranked.iloc[0]
+                said.append(Sentence(key, {"stage": Coded("activity", top["activity"]), "value": float(top[column])}))
+        return tuple(said) or (Sentence("process.moves.straight"),)
+
+
 def time_unit(seconds: pd.Series) -> tuple[str, float]:
     """The unit for an axis that must hold `seconds`, and its length: days beyond two of them, else hours."""
     finite = seconds[np.isfinite(seconds)]
@@ -153,6 +180,13 @@ def stages(study: Study, min_cases: int = 30) -> Result:
     thin = int((table["cases"] < min_cases).sum())
     notes = [Sentence("process.note.thin", {"n": thin, "least": min_cases})] if thin else []
     return Stages(table, (*doubts(log), *notes), min_cases=min_cases)
+
+
+def moves(study: Study, min_cases: int = 30) -> Result:
+    """How cases move through the stages of a study; the verdict leaves out stages of fewer than `min_cases` cases."""
+    if lacks := lacking(study):
+        return not_answerable("process.question.moves", lacks)
+    return Moves(stage_table(study_log(study)), min_cases=min_cases)
 
 
 def stage_table(log: StudyLog) -> pd.DataFrame:
@@ -217,8 +251,8 @@ def time_shares(log: StudyLog, stays: Visits) -> dict[str, np.ndarray]:
 
 def _hand_offs_per_visit(log: StudyLog) -> np.ndarray:
     """Hand-offs right after a visit, per visit; by resource, else by team, else NaN."""
-    events = log.events
-    holder = events.resource if events.resource is not None else events.team
+    events, holders = log.events, log.holders
+    holder = holders.get("resource", holders.get("team"))
     visited = np.bincount(events.activity, minlength=len(events.activities))
     if holder is None:
         return np.full(len(visited), np.nan)

@@ -11,11 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from cxkit.figures import ACCENT, WARN, finish, own_axes
-from cxkit.lang import Coded, Lasting, Sentence, say
+from cxkit.figures import ACCENT, WARN, finish, own_axes, value_formatter
+from cxkit.lang import Coded, Lasting, Sentence, duration, say
 from cxkit.process.core import EventLog, transitions
-from cxkit.process.log import activity_word, lacking, spoken, study_log
-from cxkit.result import Result, not_answerable
+from cxkit.process.log import NOTHING, activity_word, lacking, spoken, study_log
+from cxkit.result import Result, Row, not_answerable
 
 if TYPE_CHECKING:
     from cxkit.study import Study
@@ -65,6 +65,15 @@ def _mode(whole: NDArray[np.floating]) -> float:
     return float(numbers[times.argmax()]) if len(numbers) else 0.0
 
 
+def _length(row: Mapping[Any, Any]) -> float:
+    """Seconds of a timer: its commonest length, or where its day begins."""
+    return float(row["window_seconds"] if row["timer_rule"] == "day" else row["mode_seconds"])
+
+
+def _length_text(row: Row, lang: str) -> str:
+    return NOTHING if row["timer_rule"] == "none" else duration(_length(row), lang)
+
+
 @dataclass(frozen=True, eq=False)
 class Timers(Result):
     """Every transition with enough visits, and whether it keeps one length, as only a clock does."""
@@ -76,7 +85,7 @@ class Timers(Result):
         "to_activity": spoken("to_activity"),
         "n": "count",
         "timer_rule": "code",
-        "mode_seconds": "seconds",
+        "length": ("d", _length_text),
         "mode_share": "share",
         "window_share": "share",
     }
@@ -101,11 +110,10 @@ class Timers(Result):
         if self.seconds is None:
             ax.set_axis_off()
             return ax
-        top = self.table.iloc[0]
+        top = self.table.to_dict("records")[0]
         days = np.sort(self.seconds) / DAY
         ax.hist(days, bins=60, range=(0, max(float(days[int(0.99 * (len(days) - 1))]), 1e-9)), color=ACCENT)
-        length = top["mode_seconds"] if top["timer_rule"] != "day" else top["window_seconds"]
-        ax.axvline(length / DAY, color=WARN, linewidth=1.2, linestyle="--")
+        ax.axvline(_length(top) / DAY, color=WARN, linewidth=1.2, linestyle="--")
         ax.set_title(
             say(
                 "process.timers.chart",
@@ -116,6 +124,7 @@ class Timers(Result):
         )
         ax.set_xlim(left=0)
         ax.set(xlabel=say("process.axis.days_in_stage", lang), ylabel=say("process.axis.visits", lang))
+        ax.xaxis.set_major_formatter(value_formatter("number", lang))
         return finish(ax, lang, kind="series", unit="count")
 
 
@@ -128,7 +137,7 @@ def _sentence(row: Mapping[Any, Any]) -> Sentence:
             "end": Coded("activity", row["to_activity"]),
             "share": row["mode_share"] if by_clock else row["window_share"],
             "n": row["n"],
-            "length": Lasting(row["mode_seconds"] if by_clock else row["window_seconds"]),
+            "length": Lasting(_length(row)),
         },
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from cxkit.lang import Sentence
 from cxkit.process.core import MICRO, EventLog, Rows, per_case, ties, traces, with_ties_reversed
-from cxkit.process.log import StudyLog
+from cxkit.process.log import CLOSED, RESOLVED, StudyLog
 
 DAY = 86_400.0
 WINDOW_SHARE = 0.98  # the share of the cases that a window must hold
@@ -47,11 +47,11 @@ def doubts(log: StudyLog) -> tuple[Sentence, ...]:
         ends, starts = extract_windows(log)
         notes.append(Sentence("process.note.chosen_by_end", {"ends": ends / DAY, "starts": starts / DAY}))
     if not log.knows_end:
-        notes.append(Sentence("process.note.no_closed"))
+        notes.append(Sentence("process.note.no_closed", CLOSED))
     elif not len(log.closed):
-        notes.append(Sentence("process.note.never_closed"))
+        notes.append(Sentence("process.note.never_closed", CLOSED))
     if not len(log.resolved):
-        notes.append(Sentence("process.note.no_resolved"))
+        notes.append(Sentence("process.note.no_resolved", RESOLVED))
     return tuple(notes)
 
 

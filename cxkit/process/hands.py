@@ -26,10 +26,11 @@ HIDDEN = 0.05  # events without a holder above this share are worth a note
 
 @dataclass(frozen=True, eq=False)
 class HandOffs(Result):
-    """Changes of hands per case, between people and between teams.
+    """Changes of hands per case, between people and between teams, before the step that closes it.
 
-    `ping_share`: cases that return to someone who had them before the last hand-off (A to B to A). The two medians
-    compare the recorded length of such cases with that of all others: an association, not an effect.
+    `closing_per_case` counts that step, too, as most tools do; often it is the tool itself that closes. `ping_share`:
+    cases that return to someone who had them before the last hand-off (A to B to A). The two medians compare the
+    recorded length of such cases with that of all others: an association, not an effect.
     """
 
     distribution: pd.DataFrame = field(default_factory=pd.DataFrame)  # holder, hand_offs (MOST: and more), share
@@ -38,8 +39,8 @@ class HandOffs(Result):
         "holder": "code",
         "cases": "count",
         "hand_offs_per_case": "number2",
+        "closing_per_case": "number2",
         "any_share": "share",
-        "any_interval": span("any_low", "any_high", kind="share"),
         "ping_share": "share",
         "ping_interval": span("ping_low", "ping_high", kind="share"),
         "ping_median_seconds": "seconds",
@@ -54,6 +55,7 @@ class HandOffs(Result):
                 {
                     "holder": Coded("holder", row["holder"]),
                     "mean": row["hand_offs_per_case"],
+                    "closing": row["closing_per_case"],
                     "any": row["any_share"],
                     "ping": row["ping_share"],
                 },
@@ -84,17 +86,16 @@ def handoffs(study: Study) -> Result:
     """Hand-offs of a study, for each of resource and team that its events name."""
     if lacks := lacking(study):
         return not_answerable("process.question.handoffs", lacks)
-    events = study_log(study).events
-    holders = {"resource": events.resource, "team": events.team}
-    known = {level: holder for level, holder in holders.items() if holder is not None}
-    if not known:
+    log = study_log(study)
+    if not log.holders:
         return not_answerable("process.question.handoffs", tuple(f"events.{level}" for level in LEVELS))
     rows, shares, notes = [], [], []
-    for level, holder in known.items():
-        row, share = _level(events, level, holder)
+    working = ~np.isin(log.events.activity, log.closed)
+    for level, holder in log.holders.items():
+        row, share = _level(log.events, level, holder)
         rows.append(row)
         shares.append(share)
-        absent = float((holder == MISSING).mean())
+        absent = float((holder[working] == MISSING).mean()) if working.any() else 0.0
         if absent > HIDDEN:
             notes.append(Sentence("process.note.no_holder", {"holder": Coded("holder", level), "share": absent}))
     return HandOffs(pd.DataFrame(rows), tuple(notes), distribution=pd.concat(shares, ignore_index=True))
@@ -105,7 +106,10 @@ def _level(events: EventLog, level: str, holder: Codes) -> tuple[dict[str, objec
     changes, returned = hand_offs(events, held), ping_pongs(events, held) > 0
     n, seconds = events.n_cases, case_seconds(events)
     some, ping = wilson(int((changes > 0).sum()), n), wilson(int(returned.sum()), n)
-    row: dict[str, object] = {"holder": level, "cases": n, "hand_offs_per_case": changes.sum() / n}
+    everyone = events.resource if level == "resource" else events.team
+    closing = hand_offs(events, stations(events, everyone)).sum() / n if everyone is not None else float("nan")
+    row: dict[str, object] = {"holder": level, "cases": n}
+    row |= {"hand_offs_per_case": changes.sum() / n, "closing_per_case": closing}
     row |= {"any_share": some.estimate, "any_low": some.low, "any_high": some.high}
     row |= {"ping_share": ping.estimate, "ping_low": ping.low, "ping_high": ping.high}
     row |= {"ping_median_seconds": _median(seconds[returned]), "other_median_seconds": _median(seconds[~returned])}

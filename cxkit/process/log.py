@@ -12,6 +12,7 @@ import numpy as np
 from cxkit.lang import value
 from cxkit.process.core import (
     MICRO,
+    MISSING,
     Codes,
     EventLog,
     Floats,
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 NEEDED = ("case_id", "activity", "at")
 OPTIONAL = ("resource", "team", "order_no")
 KINDS = ("touch", "queue", "customer", "vendor", "after", "unset")
+NOTHING = "–"  # a cell without a value
+
+# Where a role is declared: parameters of the sentences that miss one.
+CLOSED = {"file": "study.toml", "setting": "[process] closed"}
+RESOLVED = {"file": "study.toml", "setting": "[process] resolved"}
+STAGE_KINDS = {"file": "study.toml", "setting": "[process.stages]", "kinds": ", ".join(KINDS[:-1])}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +57,16 @@ class StudyLog:
     def kind(self, activity: str) -> str:
         """Kind of a stage."""
         return self.kinds.get(activity, "unset")
+
+    @property
+    def holders(self) -> dict[str, Codes]:
+        """Who holds a case at each event, by resource and by team where known; nobody (-1) at closed events.
+
+        Closing is mostly done by the tool itself: being handed to it is no hand-off.
+        """
+        events, closed = self.events, np.isin(self.events.activity, self.closed)
+        known = {"resource": events.resource, "team": events.team}
+        return {level: np.where(closed, MISSING, codes) for level, codes in known.items() if codes is not None}
 
     @property
     def first_resolve(self) -> Rows:
@@ -128,7 +145,7 @@ def lacking(study: Study, *roles: str) -> tuple[str, ...]:
 
 def spoken(column: str) -> Format:
     """A table's column that names an activity, shown by its word where the catalogue has one."""
-    return ("c", lambda row, lang: "–" if row[column] is None else activity_word(str(row[column]), lang))
+    return ("c", lambda row, lang: NOTHING if row[column] is None else activity_word(str(row[column]), lang))
 
 
 def activity_word(activity: str, lang: str | None = None) -> str:

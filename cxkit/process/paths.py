@@ -109,7 +109,8 @@ def variants(study: Study, top: int = 10) -> Result:
         return not_answerable("process.question.variants", lacks)
     log = study_log(study)
     _, changed, turned = tie_sensitivity(log.events)
-    notes = (Sentence("process.note.tie_order", {"cases": changed, "variants": turned}),) if changed else ()
+    doubtful = changed and not log.events.ordered
+    notes = (Sentence("process.note.tie_order", {"cases": changed, "variants": turned}),) if doubtful else ()
     return variant_table(log.events, top, notes)
 
 

@@ -82,7 +82,7 @@ class Audit(Result):
             label=say("process.audit.ends", lang),
         )
         step = -(-len(place) // LABELS)
-        names = [frame_line(month(day, lang), lang) for day in months["month"][::step]]
+        names = [frame_line(month(day, lang, short=True), lang) for day in months["month"][::step]]
         ax.set_ylim(bottom=0)
         ax.set_ylabel(say("process.axis.cases", lang))
         legend(ax, lang)
@@ -100,9 +100,8 @@ def audit(study: Study) -> Result:
     rows = [*_facts(log.events), *(check[:4] for check in checks)]
     table = pd.DataFrame(rows, columns=["audit_check", "n", "out_of", "audit_level"])
     table.insert(3, "share", table["n"] / table["out_of"])
-    notes = {check[1:3]: check[4] for check in reversed(checks) if check[3] != "pass" and check[4] is not None}
-    # reversed twice: of two checks that count the same rows, the first one speaks
-    return Audit(table, tuple(reversed(notes.values())), span=_span(log.events), months=_months(study, log))
+    notes = tuple(note for _, _, _, level, note in checks if level != "pass" and note is not None)
+    return Audit(table, notes, span=_span(log.events), months=_months(study, log))
 
 
 def _facts(events: EventLog) -> list[tuple[str, float, float, str]]:
@@ -118,8 +117,7 @@ def _checks(study: Study, log: StudyLog) -> list[Check]:
     """Every check: its name, count, base, level, and what to say when it does not pass."""
     events = log.events
     return [
-        *_source_repeats(study),
-        _counted("repeated_events", repeated_events(events), events.size),
+        *_repeats(study, events),
         _counted("incomplete_events", events.dropped, events.size + events.dropped),
         *_order_of_ties(events),
         *([_counted("backward_numbers", events.backwards, events.size)] if events.ordered else []),
@@ -140,14 +138,16 @@ def _counted(check: str, n: int, base: int) -> Check:
     )
 
 
-def _source_repeats(study: Study) -> list[Check]:
-    """Exact repeats of whole rows in the source file, as the intake counted them."""
+def _repeats(study: Study, events: EventLog) -> list[Check]:
+    """Source rows that repeat another whole, as intake counted them, and events that do; told once where they agree."""
     gate = study.intake.get("gate")
-    return [
+    in_source = [
         _counted("source_repeats", found.n or 0, found.base or 0)
         for found in (Gate.from_dict(gate).findings if gate else ())
         if found.rule == "duplicate_rows" and found.table == "events"
     ]
+    check, n, base, level, note = _counted("repeated_events", repeated_events(events), events.size)
+    return [*in_source, (check, n, base, level, None if n in [m for _, m, *_ in in_source] else note)]
 
 
 def repeated_events(events: EventLog) -> int:

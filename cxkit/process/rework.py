@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from cxkit.figures import ACCENT, CATEGORIES, finish, own_axes
 from cxkit.lang import Sentence, say, value
 from cxkit.process.core import Mask, has_next, per_case, seconds_to_next
-from cxkit.process.log import StudyLog, lacking, study_log
+from cxkit.process.log import CLOSED, StudyLog, lacking, study_log
 from cxkit.result import Result, not_answerable, span
 from cxkit.stats.intervals import wilson
 
@@ -80,7 +80,8 @@ def reopens(study: Study) -> Result:
     if lacks := lacking(study, "resolved"):
         return not_answerable("process.question.reopens", lacks)
     log = study_log(study)
-    return Reopens(_reopen_table(log), (Sentence("process.note.no_closed_reopens"),) if not len(log.closed) else ())
+    notes = () if log.knows_end else (Sentence("process.note.no_closed_reopens", CLOSED),)
+    return Reopens(_reopen_table(log), notes)
 
 
 def _reopen_table(log: StudyLog) -> pd.DataFrame:

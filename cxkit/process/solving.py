@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from cxkit.figures import ACCENT, CATEGORIES, finish, legend, own_axes
+from cxkit.figures import ACCENT, CATEGORIES, finish, legend, own_axes, value_formatter
 from cxkit.lang import Coded, Lasting, Sentence, say, value
 from cxkit.process.clocks import timer_table
 from cxkit.process.core import MICRO, Rows, case_seconds
@@ -85,6 +85,7 @@ class Resolution(Result):
         ax.set_ylim(0, 1)
         ax.set(xlabel=say("process.axis.days_since_start", lang), ylabel=say("process.axis.share_there", lang))
         legend(ax, lang, loc="lower right")
+        ax.xaxis.set_major_formatter(value_formatter("number", lang))
         return finish(ax, lang, kind="series", unit="percent")
 
 

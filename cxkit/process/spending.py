@@ -15,7 +15,7 @@ from cxkit.process.card import stage_table
 from cxkit.process.clocks import timer_table
 from cxkit.process.doubts import doubts
 from cxkit.process.drawing import legend_below
-from cxkit.process.log import StudyLog, activity_word, after_first_resolve, lacking, study_log, visits
+from cxkit.process.log import STAGE_KINDS, StudyLog, activity_word, after_first_resolve, lacking, study_log, visits
 from cxkit.result import Result, not_answerable
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def shares(study: Study) -> Result:
     before = table[table["time_part"] != "after"]
     unset = float(before.loc[before["stage_kind"] == "unset", "seconds"].sum())
     undeclared = unset > UNDECLARED * float(before["seconds"].sum())
-    notes = (*doubts(log), *((Sentence("process.note.no_kinds"),) if undeclared else ()))
+    notes = (*doubts(log), *((Sentence("process.note.no_kinds", STAGE_KINDS),) if undeclared else ()))
     return TimeShares(table, notes, undeclared=undeclared)
 
 
@@ -167,6 +167,7 @@ def _look(key: str, row: pd.Series) -> Sentence:
             "share": float(row["share"]),
             "median": Lasting(float(row["median_seconds"])),
             "p90": Lasting(float(row["p90_seconds"])),
+            **(STAGE_KINDS if key == "process.focus.unsorted" else {}),
         },
     )
 

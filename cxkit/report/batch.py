@@ -6,7 +6,7 @@ import importlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,8 @@ def _made(job: Job, run: Run, source: Source, langs: list[str]) -> Made:
 
     notebook = document.published(run.notebook, job, source)
     if run.failure is not None:
-        return Made(job, html.title_of(notebook, job), run.seconds, failure=run.failure)
+        failure = replace(run.failure, words=document.public(run.failure.words, job, source))
+        return Made(job, html.title_of(notebook, job), run.seconds, failure=failure)
     try:
         page, title = html.report_page(notebook, job, source, langs)
         findings = document.findings(notebook, job, source, title)
@@ -159,7 +160,7 @@ def _made(job: Job, run: Run, source: Source, langs: list[str]) -> Made:
             "ipynb": (json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode(),
         }
     except Exception as error:  # one odd output must not cost the other reports
-        failure = Failure("failed", "-", "", type(error).__name__, str(error))
+        failure = Failure("failed", "-", "", type(error).__name__, document.public(str(error), job, source))
         return Made(job, html.title_of(notebook, job), run.seconds, failure=failure)
     return Made(job, title, run.seconds, files)
 

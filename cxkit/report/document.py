@@ -40,6 +40,12 @@ def published(executed: Mapping[str, Any], job: Job, source: Source) -> Notebook
     return cleaned
 
 
+def public(text: str, job: Job, source: Source) -> str:
+    """`text` as it may leave this machine: no absolute path."""
+    cleaned: str = _scrub(text, _private_paths(job, source))
+    return cleaned
+
+
 def findings(notebook: Notebook, job: Job, source: Source, title: str) -> dict[str, Any]:
     """Verdicts, notes and tables of a published notebook in the order of its cells, with their origin."""
     return {

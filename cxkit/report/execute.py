@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -169,8 +170,9 @@ def execute(
 def _environment() -> dict[str, str]:
     """The kernel's environment: it imports the cxkit that runs it, and leaves out debugger warnings."""
     here = str(Path(__file__).resolve().parents[2])
-    paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    own = [] if here == sysconfig.get_path("purelib") else [here]  # a checkout that may not be installed
+    paths = dict.fromkeys([*own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 def _unfinished(notebook: Executed) -> Failure | None:
@@ -185,6 +187,8 @@ def _unfinished(notebook: Executed) -> Failure | None:
     return None
 
 
+# Errors that quote names of the code, never a value of the data.
+_ABOUT_CODE = {"AttributeError", "ImportError", "ModuleNotFoundError", "NameError", "SyntaxError"}
 _STATUS = {"CellTimeoutError": "timed-out", "DeadKernelError": "kernel-died"}
 
 
@@ -216,7 +220,7 @@ def mask(name: str, words: str, notebook: Executed) -> str:
     The kit's own refusals hold no values and stay whole. Elsewhere e-mail addresses, long runs of digits, and quoted
     text that does not stand in the notebook's own code become "…".
     """
-    if name in _own_errors():
+    if name in _own_errors() | _ABOUT_CODE:
         return words
     code = "\n".join(c["source"] for c in notebook["cells"] if c["cell_type"] == "code")
     words = re.sub(r"[^\s@'\"]+@[^\s@'\"]+", "…", words)

@@ -20,7 +20,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 import cxkit
-from cxkit.lang import direction, has, say, text_direction, value
+from cxkit.lang import direction, has, number, say, text_direction, value
 from cxkit.report.document import notebook_hash, results
 from cxkit.report.execute import Failure
 from cxkit.report.fonts import font_face
@@ -181,20 +181,31 @@ def _frame(job: Job, source: Source) -> dict[str, Any]:
         "facts": facts,
         "settings": [_setting(name, job, lang) for name in job.shown],
         "provenance": _provenance(job, source),
-        "safe": lambda text: _as_html(safe_html(text, say("report.table", lang))),
+        "safe": lambda text: _as_html(
+            safe_html(text, say("report.table", lang), lambda n: say("report.long_table", lang, n=n))
+        ),
     }
 
 
 def _setting(name: str, job: Job, lang: str) -> dict[str, str]:
     """A row of the table of settings; what it does stands in the page's language where the catalogue has that."""
     found, key = job.shown[name], f"parameter.{name}"
-    text = ", ".join(map(str, found)) if isinstance(found, list) else "" if found is None else str(found)
+    text = ", ".join(_spoken(x, lang) for x in found) if isinstance(found, list) else _spoken(found, lang)
     return {
         "name": name,
         "value": text or say("report.not_set", lang),
         "help": say(key, lang) if has(key, lang) else job.declared[name].help,
         "lang": lang if has(key, lang) else "en",
     }
+
+
+def _spoken(value: object, lang: str) -> str:
+    """A setting's value as the page's language writes it; text stays as it was passed."""
+    if isinstance(value, bool):
+        return say("common.yes" if value else "common.no", lang)
+    if isinstance(value, int | float):
+        return number(value, lang, len(f"{value:f}".rstrip("0").partition(".")[2]))
+    return "" if value is None else str(value)
 
 
 def _provenance(job: Job, source: Source) -> list[str]:

@@ -52,7 +52,7 @@ def safe_name(text: str) -> str:
     """`text` where it can name a file on every system; else a slug of it with a hash, so that no two names meet.
 
     >>> safe_name("2026-06-30"), safe_name("../escaped")
-    ('2026-06-30', 'escaped-99021a06')
+    ('2026-06-30', 'escaped-75a9a607')
     """
     if _SAFE.fullmatch(text) and not _DEVICES.match(text) and not text.endswith("."):
         return text

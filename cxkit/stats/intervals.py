@@ -118,7 +118,7 @@ def count_interval(count: ArrayLike, level: float = 0.95) -> Interval:
     tail = (1 - level) / 2
     z_of(level)
     low = np.where(k > 0, special.gammaincinv(np.maximum(k, 1e-300), tail), 0.0)
-    return _in_kind(k, low, special.gammaincinv(k + 1, 1 - tail))
+    return _in_kind(k, low, _floats(special.gammaincinv(k + 1, 1 - tail)))
 
 
 def _net_counts(promoters: ArrayLike, passives: ArrayLike, detractors: ArrayLike) -> tuple[Floats, Floats, Floats]:

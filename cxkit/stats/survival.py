@@ -28,6 +28,8 @@ class KaplanMeier:
     variance: Floats  # Greenwood's sum of d / (r (r - d)) up to each time; infinite once nobody is left
     n: float
     followed: float  # longest time anybody was watched
+    place: NDArray[np.intp]  # of each row, the step at which it finished or was last seen
+    done: NDArray[np.bool_]  # of each row, whether it finished
     _bands: dict[float, tuple[Floats, Floats]] = field(default_factory=dict, repr=False)
 
     @property
@@ -81,19 +83,19 @@ class KaplanMeier:
         mean, margin = float(areas.sum()), z_of(level) * float(np.sqrt(terms.sum()))
         return Interval(mean, max(mean - margin, 0.0), min(mean + margin, horizon))
 
-    def influence(self, t: float, durations: ArrayLike, observed: ArrayLike) -> Floats:
+    def influence(self, t: float) -> Floats:
         """How far each row moves the share finished by `t`: they sum to 0, their squares to Greenwood's variance.
 
-        The rows are those the curve was made of; a row that stands for several counts as often.
+        In the order of the rows that the curve was made of; a row that stands for several counts as often.
         """
-        time, done = np.asarray(durations, dtype=np.float64), np.asarray(observed, dtype=bool)
+        step = int(np.searchsorted(self.times, t, side="right")) - 1
         with np.errstate(divide="ignore", invalid="ignore"):
             tied = np.where(self.at_risk > self.events, 1 / (1 - self.events / self.at_risk), 1.0)
         jump = tied / self.at_risk
         drift = np.concatenate([[0.0], np.cumsum(jump * self.events / self.at_risk)])
-        place = np.searchsorted(self.times, time)
-        passed = np.searchsorted(self.times, np.minimum(time, t), side="right")
-        return self._at(self.survival, t, 1.0) * (np.where(done & (time <= t), jump[place], 0.0) - drift[passed])
+        done = np.where(self.done & (self.place <= step), jump[self.place], 0.0)
+        moves: Floats = done - drift[np.minimum(self.place, step) + 1]
+        return moves * self._at(self.survival, t, 1.0)
 
     def band(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Log-log bounds of the share still waiting, at each time.
@@ -149,12 +151,15 @@ def kaplan_meier(durations: ArrayLike, observed: ArrayLike, weights: ArrayLike |
         raise ParameterError("stats_durations", n=int(wrong.sum()))
     order = np.argsort(time)
     time, weight = time[order], weight[order]
-    first = np.flatnonzero(np.r_[True, time[1:] != time[:-1]]) if time.size else order
+    starts = np.r_[True, time[1:] != time[:-1]] if time.size else done
+    first, place = np.flatnonzero(starts), np.empty_like(order)
+    place[order] = np.cumsum(starts) - 1
     totals = np.add.reduceat(weight, first) if time.size else weight
     events = np.add.reduceat(weight * done[order], first) if time.size else weight
     n = float(totals.sum())
     at_risk = n - np.concatenate([[0.0], np.cumsum(totals)[:-1]]) if totals.size else totals
     with np.errstate(divide="ignore"):
         variance = np.cumsum(events / (at_risk * (at_risk - events)))
+    survival: Floats = np.cumprod(1 - events / at_risk).astype(np.float64, copy=False)
     followed = float(time[-1]) if time.size else float("nan")
-    return KaplanMeier(time[first], np.cumprod(1 - events / at_risk), at_risk, events, variance, n, followed)
+    return KaplanMeier(time[first], survival, at_risk, events, variance, n, followed, place, done)

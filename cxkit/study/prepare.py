@@ -5,12 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from cxkit.intake import run_intake
 from cxkit.study.settings import read_settings
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
 
 
 def prepare(folder: Path, again: bool = False) -> dict[str, Any]:
@@ -20,17 +28,27 @@ def prepare(folder: Path, again: bool = False) -> dict[str, Any]:
     A study that names no exports keeps the tables that lie there. What intake or the gate refuses is raised, and the
     old tables stay as they were.
     """
-    settings = read_settings(folder)
-    account = account_of(folder)
-    if not settings["export"]:
-        return account
+    if not read_settings(folder)["export"]:
+        return account_of(folder)
     digest = source_digest(folder)
-    if not again and account.get("digest") == digest:
-        return account
-    run_intake(folder)
-    account = {**account_of(folder), "digest": digest}
-    _write(folder / "tables" / "intake.json", json.dumps(account, ensure_ascii=False, indent=1) + "\n")
-    return account
+    if not again and account_of(folder).get("digest") == digest:
+        return account_of(folder)
+    with _alone(folder):
+        if again or account_of(folder).get("digest") != digest:  # unless somebody else has done it meanwhile
+            run_intake(folder)
+            account = {**account_of(folder), "digest": digest}
+            _write(folder / "tables" / "intake.json", json.dumps(account, ensure_ascii=False, indent=1) + "\n")
+    return account_of(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time write the tables of a study; two notebooks may open it at the same moment."""
+    with (folder / "study.toml").open("rb") as settings:
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks: as good as it gets
+                fcntl.flock(settings, fcntl.LOCK_EX)
+        yield
 
 
 def account_of(folder: Path) -> dict[str, Any]:
@@ -56,7 +74,7 @@ def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
         files = [root] if root.is_file() else sorted(file for file in root.rglob("*") if file.is_file())
         yield from ((file.relative_to(folder).as_posix(), file) for file in files)
     kit = Path(str(resources.files("cxkit")))
-    for place, end in (("contract", ".toml"), ("intake", ".py"), ("intake/mappings", ".toml")):
+    for place, end in (("contract", ".toml"), ("contract", ".py"), ("intake", ".py"), ("intake/mappings", ".toml")):
         yield from ((f"cxkit/{place}/{file.name}", file) for file in sorted((kit / place).glob(f"*{end}")))
 
 

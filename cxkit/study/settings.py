@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import tomllib
 import zoneinfo
 from collections.abc import Callable, Mapping
@@ -30,14 +31,16 @@ def read_settings(folder: Path) -> dict[str, Any]:
     try:
         raw = tomllib.loads(file.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
-        raise StudyError("study_settings_broken", file="study.toml", why=_where(broken)) from None
+        raise StudyError("study_settings_broken", line=_line(broken, file.read_bytes())) from None
     return checked(raw, folder.name)
 
 
-def _where(broken: Exception) -> str:
-    """Line and column of a broken TOML file, without its text."""
-    place = str(broken).rpartition("(at ")[2].rstrip(")")
-    return place if place != str(broken) else "UTF-8"
+def _line(broken: tomllib.TOMLDecodeError | UnicodeDecodeError, text: bytes) -> int:
+    """The line at which a file cannot be read; the last one where something is left open."""
+    if isinstance(broken, UnicodeDecodeError):
+        return text[: broken.start].count(b"\n") + 1
+    found = re.search(r"at line (\d+)", str(broken))
+    return int(found[1]) if found else len(text.splitlines())
 
 
 def checked(raw: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -1,0 +1,178 @@
+"""Kaplan-Meier against textbooks, R and lifelines, and against the naive numbers of closed tickets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from lifelines import KaplanMeierFitter
+from lifelines.datasets import load_lung
+from lifelines.utils import median_survival_times, restricted_mean_survival_time
+
+import cxkit.lang  # noqa: F401  # gives refusals their words
+from cxkit.errors import ParameterError
+from cxkit.stats import kaplan_meier
+
+# Freireich et al. 1963, remission in weeks under 6-MP; 1 = relapse, 0 = still in remission
+WEEKS = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
+RELAPSED = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
+
+rows = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=40)
+
+
+def test_curve_is_the_one_in_the_textbooks():
+    """Gehan's (1965) table of the 6-MP arm, printed in Klein and Moeschberger, table 4.1B, with Greenwood's error."""
+    curve = kaplan_meier(WEEKS, RELAPSED)
+    waiting = {t: round(1 - curve.within(t).estimate, 3) for t in (6, 7, 10, 13, 16, 22, 23)}
+    assert waiting == {6: 0.857, 7: 0.807, 10: 0.753, 13: 0.690, 16: 0.627, 22: 0.538, 23: 0.448}
+    step = np.flatnonzero(curve.times == 23)[0]
+    assert curve.survival[step] * math.sqrt(curve.variance[step]) == pytest.approx(0.1346, abs=5e-5)
+    assert curve.at_risk[step] == 6
+
+
+def test_median_has_a_lower_bound_and_no_upper_one():
+    """R: survfit(..., conf.type = "log-log") of the 6-MP arm: median 23, 95% from 13, upper NA."""
+    assert kaplan_meier(WEEKS, RELAPSED).quantile_interval(0.5) == (23, 13, math.inf)
+
+
+@pytest.mark.parametrize(("sex", "median", "low", "high"), [(1, 270, 210, 306), (2, 426, 345, 524)])
+def test_medians_of_the_lung_data_are_those_of_r(sex, median, low, high):
+    """R: survfit(Surv(time, status) ~ sex, lung, conf.type = "log-log")."""
+    part = load_lung().query("sex == @sex")
+    assert kaplan_meier(part["time"], part["status"]).quantile_interval(0.5) == (median, low, high)
+
+
+@pytest.mark.parametrize(("sex", "mean", "error"), [(1, 324.0484, 22.29794), (2, 455.9041, 32.91742)])
+def test_capped_means_of_the_lung_data_are_those_of_r(sex, mean, error):
+    """R: survRM2::rmst2 of lung at tau = 965."""
+    part = load_lung().query("sex == @sex")
+    found = kaplan_meier(part["time"], part["status"]).capped_mean(965)
+    assert found.estimate == pytest.approx(mean, abs=5e-5)
+    assert (found.high - found.low) / 2 / 1.959964 == pytest.approx(error, abs=5e-5)
+
+
+@given(rows)
+def test_curve_and_bounds_are_those_of_lifelines(data):
+    """lifelines gives no width where S is 0; there, and only there, ours differ on purpose."""
+    time, done = np.array([t for t, _ in data]), np.array([d for _, d in data])
+    fitted = KaplanMeierFitter().fit(time, done)
+    curve = kaplan_meier(time, done)
+    theirs = fitted.survival_function_["KM_estimate"].reindex(curve.times).to_numpy()
+    assert curve.survival == pytest.approx(theirs, abs=1e-12)
+    some_left = curve.survival > 0
+    band = fitted.confidence_interval_.reindex(curve.times).to_numpy()
+    for ours, peer in zip(curve.band(), band.T, strict=True):
+        known = some_left & ~np.isnan(peer)
+        assert ours[known] == pytest.approx(peer[known], abs=1e-9)
+    if some_left.all():
+        low, high = median_survival_times(fitted.confidence_interval_).iloc[0]
+        assert curve.quantile_interval(0.5) == (fitted.median_survival_time_, low, high)
+
+
+@given(rows, st.integers(1, 12))
+def test_capped_mean_is_that_of_lifelines(data, horizon):
+    curve = kaplan_meier(*zip(*data, strict=True))
+    assume(horizon <= curve.followed)
+    fitted = KaplanMeierFitter().fit(*zip(*data, strict=True))
+    assert curve.capped_mean(horizon).estimate == pytest.approx(restricted_mean_survival_time(fitted, t=horizon))
+
+
+@given(rows, st.randoms())
+def test_counted_rows_give_the_curve_of_the_rows_in_any_order(data, shuffle):
+    counts = {row: data.count(row) for row in data}
+    lines = list(counts)
+    shuffle.shuffle(lines)
+    counted = kaplan_meier(*zip(*lines, strict=True), weights=[counts[line] for line in lines])
+    plain = kaplan_meier(*zip(*data, strict=True))
+    for part in ("times", "survival", "at_risk", "events", "variance"):
+        assert getattr(counted, part) == pytest.approx(getattr(plain, part), rel=1e-12)
+    assert counted.quantile_interval(0.5) == plain.quantile_interval(0.5)
+    assert counted.within(6) == pytest.approx(plain.within(6), nan_ok=True)
+
+
+@given(rows, st.integers(0, 12))
+def test_influences_sum_to_nothing_and_their_squares_to_greenwoods_variance(data, t):
+    """Greenwood (1926); the tie weight 1 / (1 - d / r) makes the two equal, not only close."""
+    curve = kaplan_meier(*zip(*data, strict=True))
+    moves = curve.influence(t)
+    step = np.searchsorted(curve.times, t, side="right") - 1
+    assert moves.sum() == pytest.approx(0, abs=1e-12)
+    if step >= 0 and curve.survival[step] > 0:
+        assert (moves**2).sum() == pytest.approx(curve.survival[step] ** 2 * curve.variance[step], abs=1e-12)
+
+
+@given(rows, st.integers(0, 12))
+def test_bounds_hold_the_estimate_and_stay_between_zero_and_one(data, t):
+    found = kaplan_meier(*zip(*data, strict=True)).within(t)
+    assert math.isnan(found.estimate) or 0 <= found.low <= found.estimate <= found.high <= 1
+
+
+def test_without_open_tickets_the_curve_is_the_plain_share():
+    found = kaplan_meier([1, 2, 3, 4], [True] * 4)
+    assert [found.within(t).estimate for t in (0, 1, 2.5, 4, 9)] == [0, 0.25, 0.5, 1, 1]
+    assert found.median == 2
+
+
+def test_all_open_is_not_reached_and_says_how_much_it_may_be():
+    """Nobody of ten finished while watched: up to Wilson's 27.8% may still have."""
+    curve = kaplan_meier([5] * 10, [False] * 10)
+    assert curve.quantile_interval(0.5) == (math.inf, math.inf, math.inf)
+    assert curve.within(5) == pytest.approx((0, 0, 0.277533), abs=1e-6)
+    assert curve.censored == 10
+
+
+def test_a_share_beyond_what_anybody_was_watched_is_missing():
+    curve = kaplan_meier([1, 2, 3], [True, True, False])
+    assert all(math.isnan(x) for x in curve.within(4))
+    assert all(math.isnan(x) for x in curve.capped_mean(4))
+    assert curve.within(3).estimate == pytest.approx(2 / 3)
+
+
+def test_finished_count_before_open_at_the_same_time():
+    """At 6 weeks three of 21 relapse and one is censored: 18 / 21 remain, not 17 / 20."""
+    assert 1 - kaplan_meier(WEEKS, RELAPSED).within(6).estimate == pytest.approx(18 / 21)
+
+
+def test_one_row_and_no_row():
+    assert kaplan_meier([3], [True]).quantile_interval(0.5).estimate == 3
+    empty = kaplan_meier([], [])
+    assert math.isnan(empty.median)
+    assert math.isnan(empty.within(1).estimate)
+
+
+def test_all_done_keeps_a_width():
+    """Ten of ten within a day: Wilson's lower bound of 10 in 10, as for any share."""
+    assert kaplan_meier([1] * 10, [True] * 10).within(1) == pytest.approx((1, 0.722467, 1), abs=1e-6)
+
+
+def test_negative_and_missing_durations_are_refused_in_words():
+    with pytest.raises(ParameterError) as refused:
+        kaplan_meier([1, -1, np.nan], [True, True, True])
+    assert refused.value.text("en") == (
+        "2 durations are missing or negative; leave such rows out, or say what they mean, before the curve is made."
+    )
+
+
+def test_a_quantile_of_90_is_refused():
+    with pytest.raises(ParameterError) as refused:
+        kaplan_meier([1], [True]).quantile(90)
+    assert refused.value.text("en") == "A quantile lies between 0 and 1, such as 0.9; this one is 90."
+
+
+def test_open_tickets_counted_give_the_truth_where_closed_ones_flatter():
+    """K06: lognormal, median 24 h, sigma 1.5, arrivals over 30 days. Truth: median 24, P90 164.1, within 72 h 76.8%."""
+    rng = np.random.default_rng(6)
+    n = 100_000
+    hours, watched = np.exp(np.log(24) + 1.5 * rng.standard_normal(n)), rng.uniform(0, 720, n)
+    done = hours <= watched
+    curve, closed = kaplan_meier(np.minimum(hours, watched), done), hours[done]
+    assert done.mean() == pytest.approx(0.91, abs=0.01)
+    assert curve.median == pytest.approx(24.0, rel=0.02)
+    assert curve.quantile(0.9) == pytest.approx(164.1, rel=0.03)
+    assert curve.within(72).estimate == pytest.approx(0.768, abs=0.005)
+    assert np.median(closed) == pytest.approx(20.6, abs=0.3)
+    assert np.quantile(closed, 0.9) == pytest.approx(113.6, abs=2)
+    assert (closed <= 72).mean() == pytest.approx(0.821, abs=0.005)

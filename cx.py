@@ -67,9 +67,11 @@ def lacking(root, oldest, wanted):
     if not found or not found.origin or not os.path.samefile(os.path.dirname(os.path.dirname(found.origin)), root):
         return "cxkit of this folder"
     for line in wanted:
-        name, bound = re.match(r"([\w.-]+)(?:\[.*?\])?>=([\d.]+)$", line.replace(" ", "")).groups()
+        pattern = r"([\w.-]+)(?:\[.*?\])?>=([\d.]+)(?:,<(\d+))?$"
+        name, bound, below = re.match(pattern, line.replace(" ", "")).groups()
         try:
-            if release(importlib.metadata.version(name)) < release(bound):
+            found = release(importlib.metadata.version(name))
+            if found < release(bound) or (below and found >= release(below)):
                 return line
         except importlib.metadata.PackageNotFoundError:
             return line
@@ -129,7 +131,7 @@ def project() -> Dict:
 
 
 def wanted(dev: bool) -> List[str]:
-    """Requirements, written `name>=bound`, of the kit; with `dev` also of its tests and checks."""
+    """Requirements, written `name>=bound` or `name>=bound,<below`; with `dev` also those of tests and checks."""
     table = project()
     return table["project"]["dependencies"] + (table["dependency-groups"]["dev"] if dev else [])
 

@@ -74,11 +74,10 @@ def new(
 def intake(study: StudyFolder) -> None:
     """Read the exports of a study, check them, and write its tables (all or none)."""
     from cxkit.check import account_lines
-    from cxkit.intake import run_intake
-    from cxkit.study import find_study
+    from cxkit.study import find_study, prepare
 
     folder = find_study(study)
-    run_intake(folder)
+    prepare(folder, again=True)
     for line in account_lines(folder):
         typer.echo(line)
 

@@ -6,6 +6,7 @@ import datetime as dt
 import html
 import json
 import math
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxkit.figures import Picture, own_axes, picture, style
-from cxkit.lang import Sentence, direction, has, interval, resolve, say, text_direction, value, write
+from cxkit.lang import Sentence, direction, frame_line, has, interval, resolve, say, text_direction, value, write
 
 MIME = "application/vnd.cxkit.result+json"
 
@@ -68,6 +69,8 @@ class Result:
         """Draw the result; a result without a picture of its own draws its verdict."""
         ax = own_axes(ax, lang, self.size)
         ax.set_axis_off()
+        words = frame_line(textwrap.fill(self.verdict(lang), 90), lang)
+        ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes)
         return ax
 
     def verdict(self, lang: str | None = None) -> str:
@@ -141,6 +144,8 @@ class NotAnswerable(Result):
 
     question: Sentence | None = None
     needs: tuple[str, ...] = ()
+
+    size: ClassVar[tuple[float, float]] = (8.0, 1.0)
 
     def sentences(self) -> tuple[Sentence, ...]:
         """One sentence: the question, and the tables and columns that are missing."""

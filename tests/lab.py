@@ -25,7 +25,8 @@ _READY = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.kernelD
 _SETTLED = """async () => { const shown = jupyterapp.shell.currentWidget;
   await shown.context.ready; await shown.sessionContext.ready; }"""
 _RUN = """() => { window.__ran = null;
-  jupyterapp.commands.execute('notebook:run-all-cells').then(() => window.__ran = 'ok', e => window.__ran = String(e)); }"""
+  jupyterapp.commands.execute('notebook:run-all-cells').then(
+    () => window.__ran = 'ok', e => window.__ran = String(e)); }"""
 _CELLS = """() => { const found = []; const cells = jupyterapp.shell.currentWidget.content.model.cells;
   for (let i = 0; i < cells.length; i++) { const cell = cells.get(i).toJSON();
     if (cell.cell_type === 'code') found.push({id: cell.id, outputs: cell.outputs}); }

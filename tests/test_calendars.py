@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import jdatetime
 import pandas as pd
@@ -14,9 +15,14 @@ from cxkit.calendars import local_day, month_edges, special_days
 def test_months_start_at_local_midnight() -> None:
     """Riyadh is three hours ahead of UTC all year (tz database)."""
     months = month_edges(pd.Timestamp("2025-07-01"), pd.Timestamp("2025-09-30 21:30"), "Asia/Riyadh")
-    assert [m.first_on for m in months] == [dt.date(2025, 7, 1), dt.date(2025, 8, 1), dt.date(2025, 9, 1), dt.date(2025, 10, 1)]
+    assert [m.first_on for m in months] == [
+        dt.date(2025, 7, 1),
+        dt.date(2025, 8, 1),
+        dt.date(2025, 9, 1),
+        dt.date(2025, 10, 1),
+    ]
     assert months[0].start_at == pd.Timestamp("2025-06-30 21:00")
-    assert all(a.end_at == b.start_at for a, b in zip(months, months[1:], strict=False))
+    assert all(a.end_at == b.start_at for a, b in itertools.pairwise(months))
 
 
 def test_a_month_with_a_clock_change_is_an_hour_shorter() -> None:
@@ -31,11 +37,11 @@ def test_jalali_months_agree_with_jdatetime() -> None:
     for month in months:
         assert jdatetime.date.fromgregorian(date=month.first_on).day == 1
     assert len({m.first_on for m in months}) == len(months)
-    assert all(28 < (b.first_on - a.first_on).days < 32 for a, b in zip(months, months[1:], strict=False))
+    assert all(28 < (b.first_on - a.first_on).days < 32 for a, b in itertools.pairwise(months))
 
 
 def test_special_days_are_those_of_the_umm_al_qura_calendar() -> None:
-    """Ramadan 1447 ran from 18 February to 19 March 2026, Eid al-Fitr began on 20 March (Umm al-Qura table of hijridate 2.6)."""
+    """Umm al-Qura table of hijridate 2.6: Ramadan 1447 from 18 February to 19 March 2026, Eid al-Fitr on 20 March."""
     days = special_days(dt.date(2026, 2, 1), dt.date(2026, 4, 5)).set_index("day")
     assert days.index[days["ramadan"]].min() == dt.date(2026, 2, 18)
     assert days.index[days["ramadan"]].max() == dt.date(2026, 3, 19)

@@ -187,7 +187,7 @@ def test_no_trace_of_the_machine_leaves_it(tmp_path):
     """Folders of the study, the kit, the user and Python; the injected cell; papermill's own record of paths."""
     job = one_job(save(tmp_path, "04_small", notebook()), "fa", words="سلام")
     source = origin(tmp_path)
-    private = f"{source.path}/tables/x.parquet {tmp_path}/04_small.ipynb /tmp/ipykernel_12/345.py:1"
+    private = f"{source.path}/tables/x.parquet {tmp_path}/04_small.ipynb {tmp_path}/ipykernel_12/345.py:1"
     made = executed(shown("a", "a", v4.new_output("stream", name="stderr", text=private)))
     made["metadata"]["papermill"] = {"input_path": str(tmp_path), "parameters": {"study": str(source.path)}}
     out = document.published(made, job, source)

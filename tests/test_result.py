@@ -36,7 +36,8 @@ class Shares(Result):
 @pytest.fixture
 def shares() -> Shares:
     """One value missing, one not finite."""
-    table = pd.DataFrame({"channel": ["chat", "email"], "share": [0.5, math.nan], "low": [0.4, math.nan], "high": [math.inf, math.nan]})
+    ends = {"low": [0.4, math.nan], "high": [math.inf, math.nan]}
+    table = pd.DataFrame({"channel": ["chat", "email"], "share": [0.5, math.nan], **ends})
     return Shares(table, (Sentence("common.as_of", {"day": HOSTILE}),))
 
 

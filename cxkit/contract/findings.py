@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cxkit.lang import Coded, Named, Sentence, Word, is_rtl, number, say
+from cxkit.lang import Coded, Named, Sentence, Word, is_rtl, label, say
 
 RLM = "\u200f"  # a list of numbers has no direction of its own
 ROWS_NAMED = 5  # row numbers given with a finding
@@ -21,7 +21,7 @@ class RowNumbers(Word):
     def text(self, lang: str | None = None) -> str:
         """The numbers, joined and ordered as the language reads a list."""
         mark = RLM if is_rtl(lang) else ""
-        return mark + f"{say('contract.comma', lang)} ".join(number(row, lang) for row in self.code)
+        return mark + f"{say('contract.comma', lang)} ".join(label(row, lang) for row in self.code)
 
 
 @dataclass(frozen=True)

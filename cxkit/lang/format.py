@@ -28,6 +28,15 @@ def _write(x: float, skeleton: str, lang: str | None) -> str:
     return str(_formatter(skeleton, LOCALES[resolve(lang)]).format({"x": x + 0.0})).translate(_BARE_ALM)
 
 
+def label(n: int, lang: str | None = None) -> str:
+    """A number that names something, such as a row or a year: in the digits of `lang`, without grouping.
+
+    >>> label(33021, "en"), label(33021, "fa")
+    ('33021', '۳۳۰۲۱')
+    """
+    return _write(n, "group-off precision-integer", lang)
+
+
 def _digits(digits: int) -> str:
     return f".{'0' * digits}" if digits else "precision-integer"
 
@@ -161,7 +170,8 @@ _UNIT_WRITERS: dict[str, Callable[[Any, str], str]] = {
 def write(x: object, unit: str, lang: str | None = None) -> str:
     """`x` written in `unit`.
 
-    Units: share, share0, number, number2, number3, count, points, seconds, date, month, moment, yesno, key, text. Shares are 0-1, net scores -1 to 1, durations seconds; a missing value is a dash.
+    Units: share, share0, number, number2, number3, count, points, seconds, date, month, moment, yesno, key, text.
+    Shares are 0-1, net scores -1 to 1, durations seconds; a missing value is a dash.
     """
     if x is None or x is pd.NaT or x is pd.NA or (isinstance(x, float) and math.isnan(x)):
         return MISSING

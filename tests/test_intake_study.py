@@ -239,3 +239,28 @@ def test_a_mapping_of_the_study_and_an_override_of_its_export_are_used(tmp_path)
         "Europe/Berlin",
         "export",
     )
+
+
+def test_the_cases_of_a_lone_event_log_count_as_tickets(tmp_path):
+    """Written out by hand: A is solved after two days and comes back, B is still open."""
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "log.csv").write_text(
+        "case,activity,time,resource\n"
+        "A,Open,2025-03-01 08:00,x\nA,Solve,2025-03-03 08:00,y\nA,Work,2025-03-04 08:00,x\nA,Solve,2025-03-05 08:00,z\n"
+        "B,Open,2025-03-02 08:00,x\nB,Work,2025-03-02 09:00,w\n"
+    )
+    (tmp_path / "study.toml").write_text(
+        'name = "log"\ntime_zone = "UTC"\n[process]\nresolved = ["Solve"]\nclosed = ["Close"]\n'
+        '[[export]]\nfile = "exports/log.csv"\nmapping = "event_log"\n'
+    )
+    tables, account = examine(tmp_path)
+    tickets = tables["tickets"].to_pandas().set_index("ticket_id").astype(object)
+    assert tickets.loc["A", ["opened_at", "first_solved_at", "reopened_at", "agent_id"]].astype(str).tolist() == [
+        "2025-03-01 08:00:00",
+        "2025-03-03 08:00:00",
+        "2025-03-04 08:00:00",
+        "y",
+    ]
+    assert tickets.loc["B", "agent_id"] == "w"
+    assert str(tickets.loc["B", "first_solved_at"]) == "NaT"
+    assert [note.key for note in account.derived] == ["intake.cases_as_tickets"]

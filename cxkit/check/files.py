@@ -169,4 +169,4 @@ def account_lines(folder: Path) -> list[str]:
         lines += [
             say("check.left_out.line", file=one.file, n=why.rows_n, why=rule_words(why.rule)) for why in one.rejected
         ]
-    return [*lines, account.gate.text()]
+    return [*lines, *(note.text() for note in account.derived), account.gate.text()]

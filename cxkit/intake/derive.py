@@ -28,13 +28,41 @@ def _lacks(table: pa.Table, column: str) -> bool:
     return column not in table.column_names or table.column(column).null_count == len(table)
 
 
+def tickets_of_cases(tables: Tables, config: IntakeConfig) -> tuple[Tables, tuple[Sentence, ...]]:
+    """The tables with one ticket per case, where the exports have events and no tickets; and a sentence that says so.
+
+    A case opens with its first event. Who resolved it first is its agent; of an unresolved case, who had it last.
+    Nothing is made unless the study declares which activities resolve: no KPI of a ticket could use it.
+    """
+    events = tables.get("events")
+    if "tickets" in tables or events is None or not config.resolved:
+        return tables, ()
+    log = _in_order(events)
+    cases = log.groupby("case_id")
+    columns: dict[str, pd.Series] = {"opened_at": cases["at"].first(), **_solves(log, config)}
+    for column, source in (("agent_id", "resource"), ("team", "team")):
+        if source in log:
+            solver = log[log["activity"].isin(config.resolved)].groupby("case_id")[source].first()
+            columns[column] = solver.reindex(columns["opened_at"].index).fillna(cases[source].last())
+    made = pd.DataFrame(columns).rename_axis("ticket_id").reset_index()
+    kinds = [(c, pa.timestamp("us") if c.endswith("_at") else pa.string()) for c in made.columns]
+    table = pa.Table.from_pandas(made, schema=pa.schema(kinds), preserve_index=False)
+    return {**tables, "tickets": table}, (Sentence("intake.cases_as_tickets", {"n": len(table)}),)
+
+
+def _in_order(events: pa.Table) -> pd.DataFrame:
+    """The events of known cases and times, as they followed each other."""
+    wanted = ("case_id", "activity", "at", "order_no", "resource", "team")
+    columns = [name for name in wanted if name in events.column_names]
+    log: pd.DataFrame = events.select(columns).to_pandas().dropna(subset=["case_id", "at"])
+    return log.sort_values([name for name in ("at", "order_no") if name in columns], kind="stable", ignore_index=True)
+
+
 def _tickets_from_events(tables: Tables, config: IntakeConfig) -> list[Sentence]:
     tickets, events = tables.get("tickets"), tables.get("events")
     if tickets is None or events is None or not {"case_id", "activity", "at"} <= set(events.column_names):
         return []
-    columns = [name for name in ("case_id", "activity", "at", "order_no", "resource") if name in events.column_names]
-    log = events.select(columns).to_pandas().dropna(subset=["case_id", "at"])
-    log = log.sort_values([name for name in ("at", "order_no") if name in columns], kind="stable", ignore_index=True)
+    log = _in_order(events)
     made = _solves(log, config)
     if "resource" in log:
         made["first_assigned_at"] = log[log["resource"].notna()].groupby("case_id")["at"].first()

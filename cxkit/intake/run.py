@@ -17,7 +17,7 @@ from cxkit.errors import IntakeError
 from cxkit.intake.account import Account, FileAccount, Rejected
 from cxkit.intake.config import Export, IntakeConfig, intake_config
 from cxkit.intake.convert import ARROW, Zone
-from cxkit.intake.derive import derive
+from cxkit.intake.derive import derive, tickets_of_cases
 from cxkit.intake.mapping import find_mapping, ready_made
 from cxkit.intake.publish import publish, recover
 from cxkit.intake.queue_log import read_queue_log
@@ -72,7 +72,9 @@ def examine(study: Path | str) -> tuple[Tables, Account]:
     verdict = gate({name: table.drop_columns([_EXPORT]) for name, table in tables.items()}, repeats=_repeats(readings))
     final = {name: table.filter(pa.array(complete_rows(name, table))) for name, table in tables.items()}
     files = tuple(_file_account(i, one, (stacked, tables, final)) for i, one in enumerate(readings))
-    return {name: _canonical(name, table) for name, table in final.items()}, _account(files, final, verdict, derived)
+    final, made = tickets_of_cases(final, config)
+    account = _account(files, final, verdict, (*derived, *made))
+    return {name: _canonical(name, table) for name, table in final.items()}, account
 
 
 def _reading(study: Path, export: Export, config: IntakeConfig) -> Reading:

@@ -22,6 +22,7 @@ _DOOR: dict[str, tuple[str, str | None]] = {
     "Score": ("cxkit.measures", "Score"),
     "Net": ("cxkit.measures", "Net"),
     "Duration": ("cxkit.measures", "Duration"),
+    "Ratio": ("cxkit.measures", "Ratio"),
     "Count": ("cxkit.measures", "Count"),
     "Result": ("cxkit.result", "Result"),
     "say": ("cxkit.lang", "say"),
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from cxkit import check, kpis, measures, process
     from cxkit.errors import CxkitError
     from cxkit.lang import say, use
-    from cxkit.measures import Count, Duration, Net, Score, Share
+    from cxkit.measures import Count, Duration, Net, Ratio, Score, Share
     from cxkit.result import Result
     from cxkit.study import Study, open_study
 
@@ -42,6 +43,7 @@ __all__ = [
     "CxkitError",
     "Duration",
     "Net",
+    "Ratio",
     "Result",
     "Score",
     "Share",

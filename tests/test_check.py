@@ -83,6 +83,7 @@ def spoken(result: Result, lang: str) -> str:
 # --- whatever the data, there is a printed answer ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tables", THIN.values(), ids=THIN.keys())
 def test_every_check_answers_whatever_tables_there_are(tables: dict[str, pd.DataFrame], tmp_path: Path, lang: str):
     study = a_study(tmp_path / "s", **tables)
@@ -275,6 +276,7 @@ def test_every_question_names_columns_of_the_contract():
 # --- the notebook ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tables", [{"tickets": some_tickets(), "events": EVENTS}, {"calls": CALLS}], ids=["desk", "calls"]
 )

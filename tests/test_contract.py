@@ -355,6 +355,7 @@ def test_every_kind_of_finding_can_be_spoken(lang: str):
         assert "{" not in finding.text(lang)
 
 
+@pytest.mark.slow
 @given(st.permutations(range(30)))
 def test_findings_do_not_depend_on_the_order_of_rows(order: list[int]):
     tickets = some_tickets(30).assign(source_row=range(2, 32), source_file="a.csv")

@@ -149,6 +149,7 @@ def written(rows: list[list[str]], encoding: str, separator: str, digits: str, e
     return stream.getvalue().encode(encoding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1256"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_the_same_rows_come_from_every_way_of_writing_them(encoding, separator):
@@ -288,6 +289,7 @@ def all_that_is_said(study: Path) -> str:
         return "".join(error.text(lang) for lang in ("en", "ar", "fa")) + repr(error.params) + repr(error.args)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MAPPINGS if "zendesk_tickets_" not in name])
 def test_nothing_a_customer_wrote_is_in_an_error_or_in_the_account(name, tmp_path):
     """safety.md 3.17: an address and a phone number, planted in every column in turn, never come out."""
@@ -312,6 +314,7 @@ def test_the_account_survives_json(tmp_path):
         assert [[r.text(lang) for r in one.rejected] for one in kept.files]
 
 
+@pytest.mark.slow
 def test_damaged_files_are_read_or_refused_and_never_crash():
     rng, names = random.Random(7), list(MAPPINGS)
     for _ in range(150):

@@ -125,6 +125,7 @@ def test_a_gate_that_stops_writes_nothing_and_says_everything(tmp_path):
     assert not (study / "tables").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["write", "sync", "rename"])
 def test_whatever_fails_while_writing_the_old_tables_stay(place, tmp_path, monkeypatch):
     """Every write, every sync and every rename fails once, as on a full disk."""

@@ -143,26 +143,27 @@ def test_every_view_speaks_and_draws_in_every_language(service: SmallStudy, code
 
 
 def test_likeness_of_an_agents_tickets_widens_the_judged_interval(tmp_path: Path) -> None:
-    """Ten agents, each with all escalated or none: the effective sample is 10, not 500.
+    """Ten agents whose tickets all hold or all come back: the effective sample is 10, not 500.
 
     With m = 50 equal tickets in each of G clusters the variance of the share is that of G values (Kish 1965, ICC 1:
     design effect m), here times G / (G - 1).
     """
     rows = pd.DataFrame({"agent": np.repeat(np.arange(10), 50)})
-    rows["escalated"] = rows["agent"] < 4
+    solved = pd.Timestamp("2026-01-01")
     tickets = pd.DataFrame(
         {
             "ticket_id": rows.index.astype(str),
-            "opened_at": pd.Timestamp("2026-01-01"),
+            "opened_at": solved,
+            "first_solved_at": solved,
+            "reopened_at": pd.Series(solved, rows.index).where(rows["agent"] < 4),
             "agent_id": rows["agent"].astype(str),
-            "escalated": rows["escalated"],
         }
     )
-    study = small_study(tmp_path, AS_OF, {"tickets": tickets}, targets={"escalation": 0.5})
+    study = small_study(tmp_path, AS_OF, {"tickets": tickets}, targets={"fcr": 0.5})
     card = kpis.scorecard(study)
-    row = card.table.set_index("kpi").loc["escalation"]
+    row = card.table.set_index("kpi").loc["fcr"]
     assert row["design_effect"] == pytest.approx(50 * 10 / 9)
-    assert row["high"] < 0.5, "as if independent, the target would count as met"
+    assert row["low"] > 0.5, "as if independent, the target would count as met"
     assert row["standing"] == "open"
     assert "kpis.scorecard.clustered" in [note.key for note in card.notes]
 

@@ -268,8 +268,10 @@ def test_nothing_to_count_is_one_line_of_nothing_or_no_group(ten_tickets):
     assert math.isnan(found["value"])
     assert estimates(ten_tickets, nobody, by=("channel",)).empty
     assert estimates(ten_tickets, nobody, by=("month",)).empty
-    faxed = estimates(ten_tickets, dataclasses.replace(RESOLUTION, among="channel == 'fax'"))
-    assert math.isnan(row(faxed, "median")["value"])
+    faxed = dataclasses.replace(RESOLUTION, among="channel == 'fax'")
+    assert math.isnan(row(estimates(ten_tickets, faxed), "median")["value"])
+    assert estimates(ten_tickets, faxed, by="channel").empty
+    assert closed_only(ten_tickets, faxed, by=("channel", "month")).empty
 
 
 def test_design_effect_is_the_clustered_over_the_plain_variance(tmp_path):
@@ -286,6 +288,17 @@ def test_design_effect_is_the_clustered_over_the_plain_variance(tmp_path):
     assert found["clusters"] == 12
     assert found["design_effect"] == pytest.approx(fitted.bse[0] ** 2 / (y.mean() * (1 - y.mean()) / 600), rel=1e-9)
     assert found["design_effect"] > 5
+
+
+def test_agents_who_each_serve_one_channel_are_compared_within_it(tmp_path):
+    """Each agent has exactly the share of the channel, 1 in 10 by phone, 5 in 10 by chat: nobody differs."""
+    tickets = pd.DataFrame({"agent_id": np.repeat(list("abcdef"), 10), "channel": np.repeat(["phone", "chat"], 30)})
+    tickets["escalated"] = [i % 10 < (1 if i < 30 else 5) for i in range(60)]
+    tickets["opened_at"] = pd.Timestamp("2026-03-01")
+    study = small_study(tmp_path, AS_OF, {"tickets": tickets})
+    share, blind = Share("up", where="escalated"), Share("up", where="escalated", stratum="")
+    assert row(estimates(study, share), "share")["design_effect"] == pytest.approx(0, abs=1e-12)
+    assert row(estimates(study, blind), "share")["design_effect"] > 2
 
 
 def test_cut_times_stay_below_their_declared_error(tmp_path):
@@ -319,6 +332,7 @@ tickets_strategy = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=settings.default.max_examples // 2)
 @given(tickets_strategy)
 def test_rows_tallies_and_plain_pandas_give_the_same_numbers(tmp_path_factory, drawn):

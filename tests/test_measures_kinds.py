@@ -91,6 +91,7 @@ def test_a_hash_notices_every_edit_but_a_new_name_or_another_spelling():
         {"follow_up_days": 7},
         {"better": "lower"},
         {"cluster": "customer_id"},
+        {"stratum": "team"},
     ]
     hashes = {dataclasses.replace(REFUND, **edit).definition_hash for edit in edits} | {REFUND.definition_hash}
     assert len(hashes) == len(edits) + 1

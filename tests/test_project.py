@@ -220,6 +220,7 @@ def test_notebooks_are_kept_without_outputs(notebook: nbformat.NotebookNode):
         assert cell.execution_count is None
 
 
+@pytest.mark.slow
 def test_notebooks_are_what_nbstripout_would_leave():
     if not NOTEBOOKS:
         pytest.skip("no notebooks")

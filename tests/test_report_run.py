@@ -18,6 +18,8 @@ from cxkit.report import make_reports, run
 from cxkit.report.execute import Limits, execute, mask
 from cxkit.report.plan import make_plan
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 LANGS = ("en", "fa")
 

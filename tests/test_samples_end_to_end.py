@@ -9,6 +9,8 @@ from cxkit.measures import estimates, registry
 from cxkit.samples import make_sample
 from cxkit.study import open_study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -289,6 +289,7 @@ def test_exports_are_read_again_only_when_something_changed(log: Path, tmp_path:
     assert json.loads((folder / "tables" / "intake.json").read_text("utf-8"))["digest"] != first["digest"]
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_study_at_once_read_its_exports_once(log: Path, tmp_path: Path):
     """Four processes, one study without tables: all see the same six events."""
     folder = new_study("desk", [log], into=tmp_path)

@@ -64,7 +64,7 @@ def censoring(study: Study, kpi: str = "resolution_time", level: float = 0.95) -
     """The duration `kpi` estimated with its open tickets censored at `as_of`, beside the closed-only numbers."""
     measure = registry(study)[kpi]
     if gaps := missing(measure, study):
-        return not_answerable(Sentence(f"kpi.{kpi}.question"), gaps)
+        return not_answerable(measure.question, gaps)
     table = estimates(study, [measure], level=level)
     if not isinstance(measure, Duration):
         raise MeasureError("measure_not_duration", kpi=kpi)

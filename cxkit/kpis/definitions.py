@@ -70,5 +70,5 @@ def population(study: Study, kpi: str = "resolution_time") -> Result:
     """Whom `kpi` counts: the rows of its table, less those each rule leaves out."""
     measure = measures.registry(study)[kpi]
     if gaps := measures.missing(measure, study):
-        return not_answerable(Sentence(f"kpi.{kpi}.question"), gaps)
+        return not_answerable(measure.question, gaps)
     return Population(measures.waterfall(study, measure), (), kpi)

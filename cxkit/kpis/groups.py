@@ -12,7 +12,7 @@ from cxkit import figures
 from cxkit.kpis.scorecard import with_targets
 from cxkit.kpis.words import thin_note
 from cxkit.lang import Amount, Coded, Sentence, value
-from cxkit.measures import estimates, missing, registry
+from cxkit.measures import columns_of, estimates, missing, registry
 from cxkit.result import Result, by_unit, not_answerable, records, span
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def by_group(study: Study, kpi: str, by: str = "channel", level: float = 0.95) -
     measures = registry(study)
     measure = measures[kpi]
     if gaps := missing(measure, study):
-        return not_answerable(Sentence(f"kpi.{kpi}.question"), gaps)
+        return not_answerable(measure.question, gaps)
+    if by not in columns_of(study, measure.of):
+        return not_answerable(measure.question, (f"{measure.of}.{by}",))
     found = with_targets(estimates(study, [measure], by=(by,), level=level), study, measures)
     table = found[found["headline"]].reset_index(drop=True)
     table[by] = table[by].astype(object).where(table[by].notna(), "unknown")

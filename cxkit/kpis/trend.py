@@ -107,7 +107,7 @@ def trend(study: Study, kpi: str, level: float = 0.95) -> Result:
     measures = registry(study)
     measure = measures[kpi]
     if gaps := missing(measure, study):
-        return not_answerable(Sentence(f"kpi.{kpi}.question"), gaps)
+        return not_answerable(measure.question, gaps)
     found = with_targets(estimates(study, [measure], by=("month",), level=level), study, measures)
     table = found[found["headline"]].sort_values("month").reset_index(drop=True)
     # A month is settled when it was over, and when none of its yes-or-no cases still waits for its follow-up.

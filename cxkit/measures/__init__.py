@@ -2,8 +2,8 @@
 
 from cxkit.measures.counting import tally, tally_rows, waterfall
 from cxkit.measures.estimate import closed_only, estimates, estimates_of
-from cxkit.measures.kinds import Count, Duration, Measure, Net, Score, Share
-from cxkit.measures.needs import missing
+from cxkit.measures.kinds import Count, Duration, Measure, Net, Ratio, Score, Share
+from cxkit.measures.needs import columns_of, missing
 from cxkit.measures.registry import registry
 
 __all__ = [
@@ -11,9 +11,11 @@ __all__ = [
     "Duration",
     "Measure",
     "Net",
+    "Ratio",
     "Score",
     "Share",
     "closed_only",
+    "columns_of",
     "estimates",
     "estimates_of",
     "missing",

@@ -17,18 +17,18 @@ import pyarrow as pa
 from cxkit.errors import MeasureError
 from cxkit.measures.kinds import Duration, Measure, Net, Score
 from cxkit.measures.rows import counted_value, month_number, months_of, steps
-from cxkit.measures.sources import MONTH, cluster_of, dated, source
+from cxkit.measures.sources import MONTH, dated, has_column, source
 
 if TYPE_CHECKING:
     from cxkit.study import Study
 
 
 def tally(study: Study, measure: Measure, by: Sequence[str] = (), *, clusters: bool = False) -> pd.DataFrame:
-    """Counts `n` of each distinct (`by`..., `cluster`, `value`, `observed`) of a measure.
+    """Counts `n` of each distinct (`by`..., `cluster`, `stratum`, `value`, `observed`) of a measure.
 
-    `cluster` stands in it only when `clusters` is set and the data have such a column. Values: 0 or 1 of a Share, the
-    answer of a Score or Net, whole seconds of a Duration, 1 of a Count. Not `observed`: censored at `as_of`, or,
-    without a value, not yet decidable. Observed without a value: not known. `month` is its local first day.
+    `cluster` and `stratum` stand in it only when `clusters` is set and the data have such columns. Values: 0 or 1 of a
+    Share, the answer of a Score or Net, whole seconds of a Duration, 1 of a Count. Not `observed`: censored at `as_of`,
+    or, without a value, not yet decidable. Observed without a value: not known. `month` is its local first day.
     """
     return _plain(scan(study, [measure], by, clusters=clusters, rows=False).of(measure))
 
@@ -79,7 +79,7 @@ class Scan:
     def of(self, measure: Measure) -> pd.DataFrame:
         """The tally of one of the measures, in the columns of `tally`; refuses answers outside the declared scale."""
         place = self.places[measure]
-        keys = [*self.by, *(["cluster"] if "cluster" in self.table else [])]
+        keys = [*self.by, *(c for c in ("cluster", "stratum") if c in self.table)]
         lines = self.table[[*keys, place.value, *([place.observed] if place.observed else []), "n"]]
         if place.belongs:
             lines = lines[self.table[place.belongs].to_numpy(dtype=bool)]
@@ -93,9 +93,10 @@ def scans(study: Study, measures: Sequence[Measure], by: Sequence[str] = ()) -> 
 
     A tally of exact seconds would be as long as the table, so a pass with such a Duration fetches the rows instead.
     """
-    passes: dict[tuple[str, str, str], list[Measure]] = {}
+    passes: dict[tuple[str, ...], list[Measure]] = {}
     for measure in dict.fromkeys(measures):
-        passes.setdefault((measure.of, measure.dated_by, measure.cluster), []).append(measure)
+        alike = (measure.of, measure.dated_by, measure.cluster, measure.stratum)
+        passes.setdefault(alike, []).append(measure)
     return [
         scan(
             study, together, by, clusters=True, rows=any(isinstance(m, Duration) and not m.precision for m in together)
@@ -110,9 +111,10 @@ def scan(study: Study, measures: Sequence[Measure], by: Sequence[str], *, cluste
         _one_scale(study, measure)
     table, first, columns = source(study, measures, by), measures[0], _Columns()
     keys = {column: table[column] for column in by if column != MONTH}
-    cluster = cluster_of(study, first) if clusters else None
+    cluster, stratum = (has_column(study, first, c) if clusters else None for c in (first.cluster, first.stratum))
     if cluster:
         keys["cx_cluster"] = table[cluster]
+        keys |= {"cx_stratum": table[stratum]} if stratum and stratum not in by else {}
     months = months_of(study, first) if MONTH in by else ()
     if months:
         keys["cx_month"] = month_number(dated(first, table), months)
@@ -130,7 +132,8 @@ def scan(study: Study, measures: Sequence[Measure], by: Sequence[str], *, cluste
     if months:
         starts: Any = pd.DatetimeIndex([pd.Timestamp(period.first_on) for period in months])
         found["cx_month"] = pd.Categorical.from_codes(found["cx_month"].to_numpy(), starts)
-    return Scan(found.rename(columns={"cx_cluster": "cluster", "cx_month": MONTH}), places, tuple(by))
+    names = {"cx_cluster": "cluster", "cx_stratum": "stratum", "cx_month": MONTH}
+    return Scan(found.rename(columns=names), places, tuple(by))
 
 
 class _Columns:

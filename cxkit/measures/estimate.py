@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from cxkit.errors import MeasureError
 from cxkit.measures.counting import scans
-from cxkit.measures.kinds import Duration, Measure, Net, Score, Share
+from cxkit.measures.kinds import Duration, Measure, Net, Ratio, Score, Share
 from cxkit.measures.needs import must_answer
 from cxkit.measures.rows import months_of
 from cxkit.measures.sources import MONTH
-from cxkit.stats import Interval, count_interval, kaplan_meier, mean_interval, net_adjusted_wald, wilson
+from cxkit.stats import Interval, KaplanMeier, count_interval, kaplan_meier, mean_interval, net_adjusted_wald, wilson
 
 if TYPE_CHECKING:
     from cxkit.study import Study
@@ -62,28 +62,29 @@ class _Counted:
         """The lines of each group; sorting 16-bit numbers takes one pass."""
         order = np.argsort(self.group.astype(np.int16) if self.groups < 2**15 else self.group, kind="stable")
         ends = np.cumsum(np.bincount(self.group, minlength=self.groups))[:-1]
-        return np.split(order, ends)
+        return np.split(order, ends)[: self.groups]  # splitting nothing leaves one empty piece
 
 
 def estimates(
     study: Study,
     measures: Measure | Iterable[Measure] | Mapping[str, Measure],
-    by: Sequence[str] = (),
+    by: Sequence[str] | str = (),
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Every statistic of each measure per group of `by` ("month", or any column), in a long tidy table.
 
-    Columns: kpi, kind, stat (share | top_share, mean | net | median, p90, within, capped_mean | count), `by`..., value,
-    low, high, n, open (censored, or not yet decidable), missing (not known), clusters, design_effect. Shares are 0-1,
-    nets -1 to 1, times seconds; infinite is "not reached". Groups without a counted row are absent; without `by` there
+    Columns: kpi, kind, stat (share | top_share, mean | net | median, p90, within, capped_mean | mean_seconds or mean |
+    count), `by`..., value, low, high, n, open (censored, or not yet decidable), missing (not known), clusters,
+    design_effect. Shares are 0-1, nets -1 to 1, times seconds; infinite is "not reached". Groups without a counted row are absent; without `by` there
     is always one line per statistic. With "month" a column `partial` marks the month that `as_of` cuts short.
 
-    Intervals treat rows as independent; `design_effect` is the factor by which clusters (agents) widen the variance of
-    the headline (of a duration: of the share finished by the median). It is missing below five clusters.
+    Intervals treat rows as independent, as is right for what these agents did. `design_effect` is the factor by which
+    the variance of the headline (of a duration: of the share finished by the median) grows when the clusters (agents)
+    stand for others; the mix of channels is taken as it is. Missing below five clusters.
 
     MeasureError when the data cannot carry a measure, naming what is missing.
     """
-    chosen, by = _listed(measures), tuple(by)
+    chosen, by = _listed(measures), _named(by)
     if not chosen:
         raise MeasureError("measure_none")
     for measure in chosen:
@@ -96,22 +97,25 @@ def estimates(
     return table.assign(partial=_cut_short(study, table[MONTH])) if MONTH in by else table
 
 
-def closed_only(study: Study, measure: Duration, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
+def closed_only(study: Study, measure: Duration, by: Sequence[str] | str = (), level: float = 0.95) -> pd.DataFrame:
     """What `estimates` would say of a Duration if open rows were dropped, as many reports do: too fast; to compare."""
     if not isinstance(measure, Duration):
         raise MeasureError("measure_not_duration", kpi=measure.spoken)
     must_answer(study, measure)
+    by = _named(by)
     (found,) = scans(study, [measure], by)
     lines = found.of(measure)
     return estimates_of(measure, lines[lines["observed"].to_numpy(dtype=bool)], by, level)
 
 
-def estimates_of(measure: Measure, counted: pd.DataFrame, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
+def estimates_of(
+    measure: Measure, counted: pd.DataFrame, by: Sequence[str] | str = (), level: float = 0.95
+) -> pd.DataFrame:
     """The estimates of one measure from its tally, or from its rows: the two give the same numbers.
 
     A column `cluster`, where there is one, gives `clusters` and `design_effect`.
     """
-    lines = counted.reset_index(drop=True)
+    lines, by = counted.reset_index(drop=True), _named(by)
     return _estimated(measure, lines, _groups(lines, by), level)
 
 
@@ -129,7 +133,7 @@ def _estimated(measure: Measure, lines: pd.DataFrame, groups: _Groups, level: fl
         lines, group, value, observed, n = lines[known], group[known], value[known], observed[known], n[known]
     rows = _Counted(group, value, observed, n, size)
     stats, influence = _ESTIMATE[measure.kind](measure, rows, level)
-    spread = _spread(rows, influence, lines["cluster"]) if "cluster" in lines else {}
+    spread = _spread(rows, influence, lines) if "cluster" in lines else {}
     return _tidy(measure, stats, groups.keys, {"n": rows.total(), **about, **spread})
 
 
@@ -153,18 +157,27 @@ def _net(measure: Net, rows: _Counted, level: float) -> Estimated:
 
 def _duration(measure: Duration, rows: _Counted, level: float) -> Estimated:
     """Statistics of each group's curve; the share finished by the group's median carries the influence."""
-    found, influence = [], np.zeros_like(rows.value)
+    asked: dict[str, Callable[[KaplanMeier], Interval]] = {
+        "median": lambda curve: curve.quantile_interval(0.5, level),
+        "p90": lambda curve: curve.quantile_interval(0.9, level),
+    }
+    if target := measure.target_seconds:
+        asked["within"] = lambda curve: curve.within(target, level)
+    if horizon := measure.horizon_seconds:
+        asked["capped_mean"] = lambda curve: curve.capped_mean(horizon, level)
+    found: dict[str, list[Interval]] = {stat: [] for stat in asked}
+    influence = np.zeros_like(rows.value)
     for i in rows.members():
         curve = kaplan_meier(rows.value[i], rows.observed[i], rows.n[i])
-        middle = min(curve.median, curve.followed)
-        influence[i] = curve.influence(middle)
-        stats = {"median": curve.quantile_interval(0.5, level), "p90": curve.quantile_interval(0.9, level)}
-        if measure.target_seconds:
-            stats["within"] = curve.within(measure.target_seconds, level)
-        if measure.horizon_seconds:
-            stats["capped_mean"] = curve.capped_mean(measure.horizon_seconds, level)
-        found.append(stats)
-    return {stat: _stacked([stats[stat] for stats in found]) for stat in (found[0] if found else {})}, influence
+        influence[i] = curve.influence(min(curve.median, curve.followed))
+        for stat, ask in asked.items():
+            found[stat].append(ask(curve))
+    return {stat: _stacked(intervals) for stat, intervals in found.items()}, influence
+
+
+def _ratio(measure: Ratio, rows: _Counted, level: float) -> Estimated:
+    means = [mean_interval(rows.value[i], rows.n[i], level) for i in rows.members()]
+    return {measure.headline: _stacked(means)}, rows.centred(rows.value)
 
 
 def _count(measure: Measure, rows: _Counted, level: float) -> Estimated:
@@ -176,26 +189,37 @@ _ESTIMATE: Mapping[str, Callable[..., Estimated]] = {
     "score": _score,
     "net": _net,
     "duration": _duration,
+    "ratio": _ratio,
     "count": _count,
 }
 
 
-def _spread(rows: _Counted, influence: Floats, cluster: pd.Series) -> dict[str, Floats]:
+def _spread(rows: _Counted, influence: Floats, lines: pd.DataFrame) -> dict[str, Floats]:
     """Number of clusters per group, and the ratio of the clustered to the independent variance of the headline.
 
-    Clustered: sum over clusters of squared summed influences, times G / (G - 1); rows without a cluster stand alone.
+    Clustered: sum over clusters of squared summed influences, less the mean of their stratum, times G / (G - 1); rows
+    without a cluster stand alone.
     """
-    code, words = pd.factorize(cluster)
+    code, words = pd.factorize(lines["cluster"])
     clustered = code >= 0
     cell, found = pd.factorize(rows.group[clustered] * len(words) + code[clustered])
     owner = found // max(len(words), 1)
-    total = _summed(cell, (influence * rows.n)[clustered], len(found))
+    within = _within_stratum(rows, influence, lines["stratum"]) if "stratum" in lines else influence
+    total = _summed(cell, (within * rows.n)[clustered], len(found))
     g = _summed(owner, np.ones_like(total), rows.groups)
-    alone = rows.per_group(influence**2)
+    plain = rows.per_group(influence**2)
     with np.errstate(divide="ignore", invalid="ignore"):
         together = _summed(owner, total**2, rows.groups) * g / (g - 1)
-        effect = (together + rows.per_group(influence**2 * ~clustered)) / alone
-    return {"clusters": g, "design_effect": np.where((g >= _FEW_CLUSTERS) & (alone > 0), effect, np.nan)}
+        effect = (together + rows.per_group(within**2 * ~clustered)) / plain
+    return {"clusters": g, "design_effect": np.where((g >= _FEW_CLUSTERS) & (plain > 0), effect, np.nan)}
+
+
+def _within_stratum(rows: _Counted, influence: Floats, stratum: pd.Series[Any]) -> Floats:
+    """`influence` less its mean in the group and stratum: the mix of strata is taken as it is."""
+    code, words = pd.factorize(stratum, use_na_sentinel=False)
+    cell, found = pd.factorize(rows.group * len(words) + code)
+    mean = _summed(cell, influence * rows.n, len(found)) / _summed(cell, rows.n, len(found))
+    return np.asarray(influence - mean[cell])
 
 
 def _groups(lines: pd.DataFrame, by: Sequence[str]) -> _Groups:
@@ -241,6 +265,10 @@ def _cut_short(study: Study, months: pd.Series) -> pd.Series:
     """True for the month that is not over at `as_of`."""
     current = months_of(study)[0]
     return months.eq(pd.Timestamp(current.first_on)) & (current.end_at > study.as_of)
+
+
+def _named(by: Sequence[str] | str) -> tuple[str, ...]:
+    return (by,) if isinstance(by, str) else tuple(by)
 
 
 def _listed(measures: Measure | Iterable[Measure] | Mapping[str, Measure]) -> list[Measure]:

@@ -62,7 +62,8 @@ class Measure:
     at: str = ""
     better: Better = "none"
     exclude: tuple[str, ...] | None = None  # rules of EXCLUSIONS; None: the usual ones of the table
-    cluster: str = "agent_id"  # rows that share it resemble each other
+    cluster: str = "agent_id"  # rows that share it resemble each other; empty: none are known to
+    stratum: str = "channel"  # clusters are compared within it: who serves the phone does not make the phone fast
     variant: str = ""  # which wording of the definition: kpi.<name>.definition_<variant>
 
     kind: ClassVar[str] = ""
@@ -283,6 +284,36 @@ class Duration(Measure):
     def _words(self) -> dict[str, object]:
         promise = {"has_target": _said(self.target_seconds), "target": Lasting(self.target_seconds or 0)}
         return {**super()._words(), "start": self.start, "stop": self.stop, **promise}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio(Measure):
+    """The sum of the column `top` over the number of rows where it is known, such as waited seconds per answered call.
+
+    A sum over a sum, not an average of averages: a day with few calls weighs as little as it should.
+    """
+
+    top: str
+
+    kind = "ratio"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.top:
+            _refuse("measure_empty", self, field="top")
+
+    @property
+    def headline(self) -> str:  # type: ignore[override]
+        """Name of its statistic: a mean of seconds is written as a duration."""
+        return "mean_seconds" if self.top.endswith("_seconds") else "mean"
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Columns without which the measure cannot be counted."""
+        return super().required | {self.top}
+
+    def _words(self) -> dict[str, object]:
+        return {**super()._words(), "top": self.top}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from cxkit.errors import MeasureError
-from cxkit.measures.kinds import SOURCES, Count, Duration, Measure, Net, Score, Share
+from cxkit.measures.kinds import SOURCES, Count, Duration, Measure, Net, Ratio, Score, Share
 
 if TYPE_CHECKING:
     from cxkit.study import Study
@@ -19,13 +19,29 @@ _CES = {  # version -> scale, answers that mean "easy"
 }
 
 
+# Nobody served a caller who left, and no agent makes the queue: calls have no clusters here.
+_OFFERED, _ANSWERED = "outcome in ('answered', 'abandoned')", "outcome == 'answered'"
+_CALLS: tuple[Measure, ...] = (
+    Share(
+        "abandonment",
+        of="calls",
+        where="outcome == 'abandoned'",
+        among=_OFFERED,
+        better="lower",
+        cluster="",
+        stratum="",
+    ),
+    Ratio("asa", of="calls", top="wait_seconds", among=_ANSWERED, better="lower", cluster="", stratum=""),
+)
+
+
 def registry(study: Study | None = None) -> dict[str, Measure]:
-    """Measures by id: csat nps ces first_reply_time resolution_time fcr return_rate escalation volume.
+    """Measures by id: csat nps ces first_reply_time resolution_time fcr return_rate escalation volume abandonment asa.
 
     With a study: its scales (`[scales.csat]` with low, high, top), `ces_version` ("1.0" or "2.0"), its promised times
     (the threshold of "within"), and the variant of a definition that its columns can carry.
     """
-    measures = (*_answers(study), *_times(study), *_outcomes(study), Count("volume"))
+    measures = (*_answers(study), *_times(study), *_outcomes(study), Count("volume"), *_CALLS)
     return {measure.id: measure for measure in measures}
 
 
@@ -121,12 +137,16 @@ def _outcomes(study: Study | None) -> tuple[Measure, ...]:
 
 
 def _escalation(study: Study | None) -> Share:
-    """Tickets get two weeks in which they may move up, so that young ones do not pass for settled."""
+    """Tickets get two weeks in which they may move up, so that young ones do not pass for settled.
+
+    Agents are no clusters here: who has the ticket in the end is an outcome of the escalation, not a cause of it.
+    """
     moved = study is not None and not study.has("tickets", "escalated") and study.has("tickets", "group_stations")
     return Share(
         "escalation",
         where="group_stations > 1" if moved else "escalated",
         follow_up_days=_ESCALATION_DAYS,
         better="lower",
+        cluster="",
         variant="stations" if moved else "",
     )

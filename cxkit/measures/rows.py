@@ -12,7 +12,7 @@ import pandas as pd
 from cxkit.calendars import Period, month_edges
 from cxkit.errors import MeasureError
 from cxkit.measures.expressions import column_names, condition, seconds_between
-from cxkit.measures.kinds import EXCLUSIONS, SOURCES, Count, Duration, Measure, Net, Score, Share
+from cxkit.measures.kinds import EXCLUSIONS, SOURCES, Count, Duration, Measure, Net, Ratio, Score, Share
 from cxkit.measures.needs import home_of
 from cxkit.measures.sources import dated, moment
 
@@ -51,6 +51,8 @@ def counted_value(measure: Measure, table: ir.Table, as_of: pd.Timestamp) -> tup
             return _share(measure, table, as_of)
         case Score() | Net():
             return table[measure.value].cast("float64"), None
+        case Ratio():
+            return table[measure.top].cast("float64"), None
         case Duration():
             return _duration(measure, table, as_of)
         case Count():

@@ -41,9 +41,9 @@ def moment(at: pd.Timestamp) -> ir.TimestampScalar:
     return ibis.literal(at.to_pydatetime(), type="timestamp(6)")
 
 
-def cluster_of(study: Study, measure: Measure) -> str | None:
-    """The measure's cluster column, where the data have it."""
-    return measure.cluster if measure.cluster in columns_of(study, measure.of) else None
+def has_column(study: Study, measure: Measure, column: str) -> str | None:
+    """`column`, where the measure's table has it."""
+    return column if column in columns_of(study, measure.of) else None
 
 
 def dated(measure: Measure, table: ir.Table) -> ir.TimestampColumn:
@@ -55,7 +55,7 @@ def dated(measure: Measure, table: ir.Table) -> ir.TimestampColumn:
 
 def _read_by(measure: Measure) -> set[str]:
     """Columns that a measure reads where the data have them."""
-    read = {measure.cluster, SOURCES[measure.of].entry, *measure.required}
+    read = {measure.cluster, measure.stratum, SOURCES[measure.of].entry, *measure.required}
     for rule in measure.rules:
         read |= column_names(EXCLUSIONS[rule])
     return read.union(measure.until) if isinstance(measure, Duration) else read

@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib import font_manager, ticker
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from cxkit.errors import ReportError
 from cxkit.lang import count, duration, frame_line, is_rtl, number, percent, points, resolve
@@ -174,14 +176,30 @@ def _isolate_strings(ax: Axes, lang: str) -> None:
             text.set_horizontalalignment("right")
 
 
-def legend(ax: Axes, lang: str | None = None, **options: Any) -> None:
-    """The legend of `ax`, its markers on the reader's first side."""
-    handles, labels = ax.get_legend_handles_labels()
+Entries = tuple[Sequence[Artist], Sequence[str]]
+
+
+def legend(
+    ax: Axes, lang: str | None = None, *, ncols: int = 1, entries: Entries | None = None, **options: Any
+) -> None:
+    """The legend of `ax` (or of `entries`: handles and labels), row by row from the reader's first side."""
+    handles, labels = entries or ax.get_legend_handles_labels()
+    if not handles:
+        return
     # Matplotlib hides a label that starts with an underscore; a zero-width mark keeps it.
-    labels = [f"\u200b{label}" if label.startswith("_") else label for label in labels]
+    words = [frame_line(f"\u200b{label}" if label.startswith("_") else label, lang) for label in labels]
+    order = _row_by_row(list(zip(handles, words, strict=True)), min(ncols, len(words)), is_rtl(lang))
     if is_rtl(lang):
         options = {"markerfirst": False, "alignment": "right", **options}
-    ax.legend(handles, [frame_line(label, lang) for label in labels], **options)
+    ax.legend([h for h, _ in order], [w for _, w in order], ncols=min(ncols, len(words)), **options)
+
+
+def _row_by_row(entries: list[tuple[Artist, str]], ncols: int, rtl: bool) -> list[tuple[Artist, str]]:
+    """`entries` in the order in which matplotlib, which fills columns from the left, makes rows of them."""
+    rows = -(-len(entries) // ncols)
+    filled = [*entries, *[(Patch(visible=False), "")] * (rows * ncols - len(entries))]
+    columns = range(ncols - 1, -1, -1) if rtl else range(ncols)
+    return [filled[row * ncols + column] for column in columns for row in range(rows)]
 
 
 @dataclass(frozen=True, repr=False)

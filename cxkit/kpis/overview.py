@@ -44,7 +44,7 @@ class Overview(Result):
     @property
     def size(self) -> tuple[float, float]:  # type: ignore[override]
         """Inches: one row of pictures for every two KPIs."""
-        return (9.0, 2.9 * max(1, math.ceil(len(self.parts) / COLUMNS)))
+        return (10.0, 2.9 * max(1, math.ceil(len(self.parts) / COLUMNS)))
 
     def sentences(self) -> tuple[Sentence, ...]:
         """The first sentence of each part."""
@@ -58,8 +58,9 @@ class Overview(Result):
         for place, part in enumerate(self.parts):
             row, column = divmod(place, COLUMNS)
             column = COLUMNS - 1 - column if is_rtl(lang) else column
-            width, height = 0.94 / COLUMNS, 1 / rows
-            box = (column / COLUMNS + 0.05, 1 - (row + 0.78) * height, width - 0.06, height * 0.62)
+            height, room = 1 / rows, 0.15 if isinstance(part, ByGroup) else 0.06  # for the names beside the axis
+            left = column / COLUMNS + (0.01 if is_rtl(lang) else room)
+            box = (left, 1 - (row + 0.78) * height, 1 / COLUMNS - room - 0.03, height * 0.62)
             inset = ax.inset_axes(box)
             part.plot(inset, lang)
             inset.tick_params(labelsize=8)

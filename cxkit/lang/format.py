@@ -13,6 +13,7 @@ import pandas as pd
 from icu4py.messageformat import MessageFormat
 
 from cxkit.lang.catalogue import _BARE_ALM, Word, has, say
+from cxkit.lang.direction import is_rtl
 from cxkit.lang.session import LOCALES, resolve
 
 MISSING = "–"
@@ -65,6 +66,8 @@ def percent(share: float | None, lang: str | None = None, digits: int = 1) -> st
     """
     if share is None or not math.isfinite(share):
         return MISSING
+    while share and not round(float(share), digits + 2) and digits < 4:
+        digits += 1  # a rare thing is not a thing that never happens
     return _write(round(float(share), digits + 2), f"percent scale/100 {_digits(digits)}", lang)
 
 
@@ -80,8 +83,10 @@ def signed_points(change: float | None, lang: str | None = None, digits: int = 1
     return points(change, lang, digits)
 
 
-def duration(seconds: float | None, lang: str | None = None) -> str:
+def duration(seconds: float | None, lang: str | None = None, *, in_sentence: bool = False) -> str:
     """A length of time in the unit that people would use, with three significant digits.
+
+    `in_sentence`: as it stands after a preposition, where Arabic bends its dual.
 
     >>> duration(516_672, "en"), duration(3000, "en"), duration(1.5, "en")
     ('5.98 days', '50 minutes', '1.5 seconds')
@@ -96,12 +101,18 @@ def duration(seconds: float | None, lang: str | None = None) -> str:
     x = round(x, min(digits, 2))
     shown = 0 if x == int(x) else 1 if x * 10 == int(x * 10) else 2
     # A whole number takes its own plural form; a fraction takes the form of fractions.
-    return say(f"duration.{unit}", lang, x=int(x) if shown == 0 else x, text=number(x, lang, shown))
+    form = "duration_in" if in_sentence else "duration"
+    return say(f"{form}.{unit}", lang, x=int(x) if shown == 0 else x, text=number(x, lang, shown))
 
 
 def interval(low: float, high: float, lang: str | None = None, unit: str = "share") -> str:
     """The two ends of an interval, written in `unit` (see `write`)."""
-    return say("common.interval", lang, low=write(low, unit, lang), high=write(high, unit, lang))
+    return say("common.interval", lang, low=_inside(low, unit, lang), high=_inside(high, unit, lang))
+
+
+def _inside(x: float, unit: str, lang: str | None) -> str:
+    """`x` in `unit` as it stands inside a sentence."""
+    return duration(x, lang, in_sentence=True) if unit == "seconds" else write(x, unit, lang)
 
 
 @functools.cache
@@ -128,7 +139,11 @@ def month(day: dt.date | pd.Timestamp | None, lang: str | None = None, short: bo
 
 def moment(at: dt.datetime | pd.Timestamp | None, lang: str | None = None) -> str:
     """A day with its time of day, as given (no time zone is applied here)."""
-    return MISSING if at is None or pd.isna(at) else _when(at, "d MMMM y, HH:mm", LOCALES[resolve(lang)])
+    return (
+        MISSING
+        if at is None or pd.isna(at)
+        else _when(at, "d MMMM y، HH:mm" if is_rtl(lang) else "d MMMM y, HH:mm", LOCALES[resolve(lang)])
+    )
 
 
 def _when(at: dt.date | pd.Timestamp, pattern: str, locale: str) -> str:
@@ -204,7 +219,7 @@ class Lasting(Word):
 
     def text(self, lang: str | None = None) -> str:
         """The duration in `lang`."""
-        return duration(self.code, lang)
+        return duration(self.code, lang, in_sentence=True)
 
 
 @dataclass(frozen=True)
@@ -227,7 +242,7 @@ class Amount(Word):
 
     def text(self, lang: str | None = None) -> str:
         """The number in `lang`."""
-        return write(self.code, self.unit, lang)
+        return _inside(self.code, self.unit, lang)
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,9 @@ def estimates(
 
     Columns: kpi, kind, stat (share | top_share, mean | net | median, p90, within, capped_mean | mean_seconds or mean |
     count), `by`..., value, low, high, n, open (censored, or not yet decidable), missing (not known), clusters,
-    design_effect. Shares are 0-1, nets -1 to 1, times seconds; infinite is "not reached". Groups without a counted row are absent; without `by` there
-    is always one line per statistic. With "month" a column `partial` marks the month that `as_of` cuts short.
+    design_effect. Shares are 0-1, nets -1 to 1, times seconds; infinite is "not reached". Groups without a counted row
+    are absent; without `by` there is always one line per statistic. With "month" a column `partial` marks the month
+    that `as_of` cuts short.
 
     Intervals treat rows as independent, as is right for what these agents did. `design_effect` is the factor by which
     the variance of the headline (of a duration: of the share finished by the median) grows when the clusters (agents)

@@ -110,7 +110,7 @@ class Stages(Result):
 
 
 def _next_text(row: Row, lang: str) -> str:
-    if row["next_activity"] is None:
+    if not isinstance(row["next_activity"], str):
         return NOTHING
     name, share = activity_word(row["next_activity"], lang), percent(row["next_share"], lang, 0)
     return say("process.stages.next", lang, stage=name, share=share)

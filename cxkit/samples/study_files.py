@@ -35,7 +35,7 @@ MARK = "# A simulated service with known truth"  # first words of its study.toml
 _TITLE = {
     "en": "Sample study: an online shop’s service desk",
     "ar": "دراسة نموذجية: خدمة عملاء متجر إلكتروني",
-    "fa": "پژوهش نمونه: خدمات مشتریان یک فروشگاه اینترنتی",
+    "fa": "مطالعهٔ نمونه: خدمات مشتری یک فروشگاه اینترنتی",
 }
 _INVITATIONS = """\
 # Everybody who was asked. Those who answered are in survey.csv; here they would count twice.

@@ -93,7 +93,7 @@ def test_placeholders_stand_between_isolates() -> None:
     assert isolated("a {x} b {n, number, ::.0}") == "a \u2068{x}\u2069 b \u2066{n, number, ::.0}\u2069"
     plural = isolated("{n, plural, one {# row of {total}} other {# rows of {total}}}")
     assert "{\u2066#\u2069 rows of \u2068{total}\u2069}" in plural
-    assert isolated("{s, number, ::percent .0}") == "\u2066{s, number, ::percent scale/100 .0}\u2069"
+    assert isolated("{s, number, ::percent .0}") == "\u2066{s, number, ::percent scale/100 .0/@r}\u2069"
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,13 @@ def test_numbers_are_written_as_cldr_says(code: str, x: float | None, digits: in
 def test_shares_become_percentages(code: str, expected: str) -> None:
     """CLDR percent patterns; a share is 0-1."""
     assert ISOLATES.sub("", lang.percent(0.7256, code)) == expected
+
+
+def test_a_rare_thing_is_not_a_thing_that_never_happens() -> None:
+    """4 rows of 131,316 are 0.003%, not 0.0% (ICU's relaxed precision)."""
+    assert lang.percent(4 / 131_316, "en") == "0.003%"
+    assert lang.percent(0.0, "en") == "0.0%"
+    assert lang.percent(0.12345, "en") == "12.3%"
 
 
 def test_points_carry_their_sign() -> None:

@@ -74,7 +74,7 @@ def test_the_stage_verdict_names_where_the_time_before_the_resolve_goes(small: S
     """Wait holds 24 of the 52 hours: 46.2%."""
     said = process.stages(small).verdict("en")
     assert said == (
-        "Until the first resolve, most of the time is spent in “Wait”: 46.2%. "
+        "Until the first resolve, the largest part of the time is spent in “Wait”: 46.2%. "
         "Half of its visits end within 24 hours; one in ten takes longer than 24 hours."
     )
 

@@ -133,7 +133,7 @@ def isolated(text: str) -> str:
         if kind in _COMPLEX:
             out.append(f"{{{name}, {kind},{_isolated_cases(body, kind)}}}")
         elif kind == "number":
-            out.append(f"{LRI}{{{name}, number{',' if body else ''}{_PERCENT.sub('::percent scale/100', body)}}}{PDI}")
+            out.append(f"{LRI}{{{name}, number{',' if body else ''}{_percentage(body)}}}{PDI}")
         elif kind == "date" and body.strip() == "month":
             out.append(
                 f"{FSI}{{{name}, date,MMMM y}}{PDI}"
@@ -142,6 +142,11 @@ def isolated(text: str) -> str:
             out.append(f"{FSI}{text[start : end + 1]}{PDI}")
         last = end + 1
     return "".join([*out, text[last:]])
+
+
+def _percentage(body: str) -> str:
+    """A percent skeleton that takes a share, and shows 0.003% as such: a rare thing does happen."""
+    return re.sub(r"(::percent scale/100 \.0+)$", r"\1/@r", _PERCENT.sub("::percent scale/100", body))
 
 
 def _isolated_cases(body: str, kind: str) -> str:

@@ -66,9 +66,8 @@ def percent(share: float | None, lang: str | None = None, digits: int = 1) -> st
     """
     if share is None or not math.isfinite(share):
         return MISSING
-    while share and not round(float(share), digits + 2) and digits < 4:
-        digits += 1  # a rare thing is not a thing that never happens
-    return _write(round(float(share), digits + 2), f"percent scale/100 {_digits(digits)}", lang)
+    # `/@r`: at least one digit that is not zero, because a rare thing is not a thing that never happens.
+    return _write(float(share), f"percent scale/100 {_digits(digits)}{'/@r' if digits else ''}", lang)
 
 
 def points(net: float | None, lang: str | None = None, digits: int = 0) -> str:

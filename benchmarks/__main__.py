@@ -1,0 +1,5 @@
+"""`python -m benchmarks`: every task beside its peer."""
+
+from benchmarks.run import main
+
+main()

@@ -8,7 +8,7 @@ report test check bench lab:
 	$(PYTHON) cx.py $@ $(ARGS)
 
 campaign:  ## the property tests with forty times their usual number of random cases
-	$(PYTHON) cx.py test --hypothesis-profile=campaign --timeout=3600 $(ARGS)
+	$(PYTHON) cx.py test -m hypothesis --hypothesis-profile=campaign --timeout=3600 $(ARGS)
 
 lock:  ## requirements.lock from pyproject.toml; newest versions of all: make lock ARGS=--upgrade
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-annotate \

@@ -6,7 +6,10 @@ import sys
 import threading
 from pathlib import Path
 
+import ibis
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +18,7 @@ from cxkit.errors import CxkitError, StudyError
 from cxkit.study import find_study, new_study, open_study, prepare, read_settings
 from cxkit.study.begin import CLOSED, NOT_YET, RESOLVED, quoted
 from cxkit.study.settings import checked
+from cxkit.study.store import _filled_by_count, _filled_by_footer
 
 LOG = """Case ID,Activity,Complete Timestamp,Resource
 1,Open,2025/03/01 08:00:00,Ann
@@ -327,3 +331,16 @@ def test_the_help_desk_log_becomes_a_study(real_data: Path, tmp_path: Path):
     assert (len(events), events["case_id"].nunique(), events["activity"].nunique()) == (21_348, 4_580, 14)
     assert study.config["process"]["resolved"] == ["Resolve ticket"]
     assert study.config["process"]["closed"] == ["Closed"]
+
+
+def test_the_footer_of_a_table_counts_as_its_rows_do(tmp_path: Path):
+    """DuckDB's count of a column leaves empty cells out; the Parquet footer (Statistics.null_count) states the same."""
+    frame = pd.DataFrame(
+        {"a": [1.0, None, 3.0] * 50, "b": pd.Series([None] * 150, dtype="string"), "c": list("xyz") * 50}
+    )
+    file = tmp_path / "t.parquet"
+    frame.to_parquet(file, row_group_size=40)
+    table = ibis.duckdb.connect().read_parquet(file)
+    assert _filled_by_footer(file) == _filled_by_count(table) == {"a": 100, "b": 0, "c": 150, "*": 150}
+    pq.write_table(pa.Table.from_pandas(frame), file, write_statistics=False)
+    assert _filled_by_footer(file) is None

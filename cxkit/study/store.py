@@ -9,6 +9,7 @@ from pathlib import Path
 import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as parquet
 from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
@@ -57,9 +58,7 @@ class Store:
         table = self.table(name)
         with self._lock:
             if name not in self._filled:
-                counts = [table.count().name(ALL), *(table[column].count().name(column) for column in table.columns)]
-                (row,) = table.aggregate(counts).to_pyarrow().to_pylist()
-                self._filled[name] = {column: int(n) for column, n in row.items()}
+                self._filled[name] = _filled_by_footer(self._file(name)) or _filled_by_count(table)
             return self._filled[name]
 
     def frame(self, name: str, columns: list[str] | tuple[str, ...] | None = None) -> pd.DataFrame:
@@ -72,3 +71,26 @@ class Store:
             rows = (table if columns is None else table.select(*columns)).to_pyarrow()
         frame: pd.DataFrame = rows.to_pandas(date_as_object=False, types_mapper=_BOOLEANS.get)
         return frame
+
+
+def _filled_by_footer(file: Path) -> dict[str, int] | None:
+    """The counts as the Parquet file states them in its footer, without a look at the rows; None if it does not."""
+    footer = parquet.read_metadata(file)
+    names = footer.schema.names
+    if footer.num_columns != len(set(names)):
+        return None
+    filled = dict.fromkeys(names, footer.num_rows) | {ALL: footer.num_rows}
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        for name, place in zip(names, range(footer.num_columns), strict=True):
+            stated = group.column(place).statistics
+            if stated is None or not stated.has_null_count:
+                return None
+            filled[name] -= stated.null_count
+    return filled
+
+
+def _filled_by_count(table: Table) -> dict[str, int]:
+    """The counts by a pass over the rows."""
+    counts = [table.count().name(ALL), *(table[column].count().name(column) for column in table.columns)]
+    (row,) = table.aggregate(counts).to_pyarrow().to_pylist()
+    return {column: int(n) for column, n in row.items()}

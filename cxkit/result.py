@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 Cell = Callable[[Row, str], str]
 Format = str | tuple[str, Cell]
 
-_NUMERIC = frozenset({"share", "share0", "number", "number2", "number3", "count", "points"})
+_NUMERIC = frozenset({"share", "share0", "number0", "number", "number2", "number3", "count", "points"})
 
 
 def by_unit(column: str, unit: str = "unit") -> Format:

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_study import SmallStudy, small_study
+from statsmodels.stats.proportion import proportion_confint
 
 from cxkit import kpis, lang
+from cxkit.errors import MeasureError
 from cxkit.kpis.scorecard import standing
 from cxkit.lang import LANGS
 from cxkit.result import NotAnswerable
@@ -166,6 +168,26 @@ def test_likeness_of_an_agents_tickets_widens_the_judged_interval(tmp_path: Path
     assert row["low"] > 0.5, "as if independent, the target would count as met"
     assert row["standing"] == "open"
     assert "kpis.scorecard.clustered" in [note.key for note in card.notes]
+
+
+def test_the_answers_are_shown_as_they_were_given(tmp_path: Path) -> None:
+    """Counted by hand; intervals by statsmodels' proportion_confint(method="wilson")."""
+    given = [5, 5, 5, 4, 1, 1]
+    answers = pd.DataFrame({"response_id": [f"R{i}" for i in range(6)], "item": "csat", "value": map(float, given)})
+    surveys = pd.DataFrame({"response_id": answers["response_id"], "answered_at": pd.Timestamp("2026-01-05")})
+    study = small_study(tmp_path, AS_OF, {"survey_answers": answers, "surveys": surveys})
+    table = kpis.distribution(study).table
+    assert table["n"].tolist() == [2, 0, 0, 1, 3]
+    assert table["counts"].tolist() == ["between", "between", "between", "favourable", "favourable"]
+    low, high = proportion_confint(table["n"], 6, method="wilson")
+    assert table["low"].tolist() == pytest.approx(low.tolist(), abs=1e-12)
+    assert table["high"].tolist() == pytest.approx(high.tolist(), abs=1e-12)
+    with pytest.raises(MeasureError, match="no answer on a scale"):
+        kpis.distribution(small_study(tmp_path, AS_OF, {"tickets": _one_ticket()}), "volume")
+
+
+def _one_ticket() -> pd.DataFrame:
+    return pd.DataFrame({"ticket_id": ["T1"], "opened_at": pd.Timestamp("2026-01-01")})
 
 
 def test_an_empty_study_has_an_empty_scorecard(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from cxkit.kpis.censoring import Censoring, censoring
 from cxkit.kpis.definitions import Definitions, Population, definitions, population
+from cxkit.kpis.distribution import Distribution, distribution
 from cxkit.kpis.groups import ByGroup, by_group
 from cxkit.kpis.overview import Overview, channels, trends
 from cxkit.kpis.scorecard import Scorecard, scorecard
@@ -11,6 +12,7 @@ __all__ = [
     "ByGroup",
     "Censoring",
     "Definitions",
+    "Distribution",
     "Overview",
     "Population",
     "Scorecard",
@@ -19,6 +21,7 @@ __all__ = [
     "censoring",
     "channels",
     "definitions",
+    "distribution",
     "population",
     "scorecard",
     "trend",

@@ -166,6 +166,7 @@ def jalali(day: dt.date) -> tuple[int, int, int]:
 _UNIT_WRITERS: dict[str, Callable[[Any, str], str]] = {
     "share": lambda x, g: percent(x, g, 1),
     "share0": lambda x, g: percent(x, g, 0),
+    "number0": lambda x, g: number(x, g, 0),
     "number": lambda x, g: number(x, g, 1),
     "number2": lambda x, g: number(x, g, 2),
     "number3": lambda x, g: number(x, g, 3),
@@ -184,8 +185,8 @@ _UNIT_WRITERS: dict[str, Callable[[Any, str], str]] = {
 def write(x: object, unit: str, lang: str | None = None) -> str:
     """`x` written in `unit`.
 
-    Units: share, share0, number, number2, number3, count, points, seconds, date, month, moment, yesno, key, text.
-    Shares are 0-1, net scores -1 to 1, durations seconds; a missing value is a dash.
+    Units: share, share0, number0, number, number2, number3, count, points, seconds, date, month, moment, yesno, key,
+    text. Shares are 0-1, net scores -1 to 1, durations seconds; a missing value is a dash.
     """
     if x is None or x is pd.NaT or x is pd.NA or (isinstance(x, float) and math.isnan(x)):
         return MISSING

@@ -126,7 +126,9 @@ def scan(study: Study, measures: Sequence[Measure], by: Sequence[str], *, cluste
         belongs = None if every else columns.name(belong[measure])
         places[measure] = _Place(belongs, columns.name(value), None if observed is None else columns.name(observed))
     kept = table.filter(functools.reduce(operator.or_, belong.values())).select(**keys, **columns.named)
-    found = _frame(kept if rows else kept.group_by(kept.columns).agg(n=kept.count()))
+    # Groups come in any order, and sums of floats depend on it: sorted, a report made again has the same digits.
+    counted = kept if rows else kept.group_by(kept.columns).agg(n=kept.count()).order_by(kept.columns)
+    found = _frame(counted)
     if rows:
         found["n"] = 1.0
     if months:

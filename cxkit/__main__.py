@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -60,7 +61,7 @@ def new(
     name: Annotated[str, typer.Argument(help="name of the study")],
     files: Annotated[list[Path] | None, typer.Argument(help="exports to copy into it")] = None,
     into: Annotated[Path, typer.Option(help="folder that will hold the study")] = Path("data"),
-    mapping: Annotated[str | None, typer.Option(help="mapping of the files, where their headers do not tell")] = None,
+    mapping: Annotated[str | None, typer.Option(help="ready-made mapping, or the file of your own (.toml), where the headers do not tell")] = None,
     time_zone: Annotated[str, typer.Option(help="time zone of dates that are written without one")] = "UTC",
 ) -> None:
     """Begin a study from exports: copy them, recognise their format, write study.toml."""
@@ -90,11 +91,16 @@ def kpis(
 ) -> None:
     """Print the scorecard of a study."""
     import cxkit as cx
+    from cxkit.lang import say, value
     from cxkit.result import table_text
 
     cx.use(lang)
     card = cx.kpis.scorecard(cx.open_study(study, as_of=as_of or None))
     typer.echo(table_text(card, lang))
+    if card.unanswered:
+        typer.echo(f"\n{say('column.needs', lang=lang)}:")
+    for kpi, needs in card.unanswered.items():
+        typer.echo(f"- {value('kpi', kpi, lang)}: {', '.join(needs)}")
 
 
 @app.command()
@@ -116,6 +122,9 @@ def _run(study: Path, notebooks: list[str], parameter: list[str], languages: str
     langs = tuple(code.strip() for code in languages.split(",") if code.strip())
     batch = run_reports(study, notebooks or None, _pairs(parameter), langs=langs, out=out, jobs=jobs)
     typer.echo(f"reports: {batch.index}")
+    failed = {(result.notebook, result.error): result.paths["failed"] for result in reversed(batch.failed)}
+    for (notebook, error), page in failed.items():  # the languages of a report mostly fail alike
+        typer.echo(f"{notebook} · {error}\n{page}", err=True)
     if batch.exit_code:
         raise typer.Exit(batch.exit_code)
 
@@ -125,7 +134,7 @@ def _pairs(parameter: list[str]) -> dict[str, str]:
     for text in parameter:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ParameterError("no_equals", name=name)
+            raise ParameterError("parameter_no_equals", name=name)
         if name in pairs:
             raise ParameterError("parameter_twice", name=name)
         pairs[name] = value
@@ -146,6 +155,7 @@ def main() -> None:
     try:
         app()
     except CxkitError as refusal:
+        importlib.import_module("cxkit.lang")  # has the words, and may not be loaded yet
         typer.echo(str(refusal), err=True)
         sys.exit(refusal.exit_code)
 

@@ -113,6 +113,63 @@ def test_equal_groups_are_not_ranked(service: SmallStudy) -> None:
     assert said.key == "kpis.groups.overlap"
 
 
+def test_a_median_that_is_not_reached_is_judged_and_drawn(tmp_path: Path) -> None:
+    """K06 and P01: 20 of 200 tickets solved within a day, the rest open for 59 days.
+
+    Their median lies beyond 59 days (all of them were watched that long), so three days are missed.
+    """
+    opened = pd.Timestamp("2026-01-01")
+    solved = pd.Series(opened + pd.Timedelta(days=1), range(200)).where(np.arange(200) < 20)
+    frame = pd.DataFrame({"ticket_id": solved.index.astype(str), "opened_at": opened, "first_solved_at": solved})
+    study = small_study(tmp_path, "2026-03-01", {"tickets": frame}, targets={"resolution_time": 3 * 86_400.0})
+    card = kpis.scorecard(study)
+    row = card.table.query("kpi == 'resolution_time' and stat == 'median'").iloc[0]
+    assert (row["value"], row["low"], row["high"], row["standing"]) == (math.inf, 59 * 86_400, math.inf, "missed")
+    assert card.figure("en").png.startswith(b"\x89PNG")
+
+
+def test_the_slowest_group_and_month_may_be_those_that_nobody_saw_the_end_of(tmp_path: Path) -> None:
+    """P01: e-mail is hardly ever solved. It is the slowest channel, and February the slowest month, not left out."""
+    opened = pd.Series(pd.Timestamp("2026-01-05"), range(200)).where(np.arange(200) < 100, pd.Timestamp("2026-02-05"))
+    quick = np.arange(200) < 100
+    frame = pd.DataFrame({"ticket_id": opened.index.astype(str), "opened_at": opened})
+    frame["first_solved_at"] = (opened + pd.Timedelta(hours=5)).where(quick | (opened.index % 10 == 0))
+    frame["channel"] = np.where(quick, "chat", "email")
+    study = small_study(tmp_path, "2026-03-01", {"tickets": frame})
+    (said,) = kpis.by_group(study, "resolution_time").sentences()
+    assert (said.key, said.to_dict()["params"]["highest"]) == ("kpis.groups.apart", "email")
+    last, span = kpis.trend(study, "resolution_time").sentences()
+    assert last.to_dict()["params"]["month"] == pd.Timestamp("2026-02-01")
+    assert span.to_dict()["params"]["highest_month"] == pd.Timestamp("2026-02-01")
+    assert all("not reached" in said.text("en") for said in (last, span))
+
+
+def test_agents_who_differ_do_not_make_channels_differ(tmp_path: Path) -> None:
+    """Kish (1965): two channels of five agents, each agent's tickets all alike, are two samples of five, not of 250.
+
+    4 of 5 agents against 2 of 5: Fisher's exact p is 0.52; taken as independent, 80% against 40% would be far apart.
+    """
+    rows = pd.DataFrame({"agent": np.repeat(np.arange(10), 50)})
+    solved = pd.Timestamp("2026-01-01")
+    frame = pd.DataFrame({"ticket_id": rows.index.astype(str), "opened_at": solved, "first_solved_at": solved})
+    frame["reopened_at"] = pd.Series(solved, rows.index).where(rows["agent"].isin([0, 5, 6, 7]))
+    frame["agent_id"] = rows["agent"].astype(str)
+    frame["channel"] = np.where(rows["agent"] < 5, "chat", "email")
+    found = kpis.by_group(small_study(tmp_path, AS_OF, {"tickets": frame}), "fcr")
+    assert found.table["low"].max() > found.table["high"].min(), "the plain intervals keep apart"
+    assert found.sentences()[0].key == "kpis.groups.overlap"
+
+
+def test_a_month_of_two_answers_is_not_the_worst_month(tmp_path: Path) -> None:
+    """P13: the two answers that straggle in before the survey begins are no month to speak of."""
+    answered = pd.to_datetime(["2025-12-31"] * 2 + ["2026-01-10"] * 50 + ["2026-02-10"] * 50)
+    surveys = pd.DataFrame({"response_id": [str(i) for i in range(102)], "answered_at": answered})
+    answers = surveys[["response_id"]].assign(item="nps", value=[0.0] * 2 + [10.0, 9, 8, 7, 3] * 20)
+    study = small_study(tmp_path, "2026-03-01", {"surveys": surveys, "survey_answers": answers})
+    span = kpis.trend(study, "nps").sentences()[1].to_dict()["params"]
+    assert (span["n"], span["lowest_month"]) == (2, pd.Timestamp("2026-01-01"))
+
+
 def test_what_cannot_be_answered_is_said_by_every_view(service: SmallStudy) -> None:
     """The notebook runs to its end on any subset of tables."""
     for view in (kpis.trend(service, "csat"), kpis.by_group(service, "csat"), kpis.population(service, "nps")):

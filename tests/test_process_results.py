@@ -107,6 +107,18 @@ def test_a_reopening_goes_back_to_work_and_a_second_click_does_not(tmp_path: Pat
     assert result.table["share"].tolist() == [0.5, 0.25, 0.5]
 
 
+def test_a_survey_after_a_solution_does_not_reopen_a_case(tmp_path: Path) -> None:
+    """As the return rate counts (intake.derive): case 1 only gets a survey, case 2 comes back after its survey.
+
+    Before any solution there is nothing to reopen (case 3).
+    """
+    log = """1:New@0 1:Solved@1 1:Survey@2 1:Closed@3   2:New@0 2:Solved@1 2:Survey@2 2:New@3 2:Solved@4
+             3:Survey@0 3:New@1 3:Solved@2"""
+    kinds = '[process.stages]\nSurvey = "after"\n'
+    table = process.reopens(event_study(tmp_path / "s", events(log), ROLES + kinds)).table.set_index("reading")
+    assert table.loc["reopened", ["cases", "times"]].tolist() == [1, 1]
+
+
 def test_hand_offs_are_counted_between_known_people(small: Study) -> None:
     """ann to bob in case 1 and in case 2; case 3 has one known holder. None comes back."""
     result = process.handoffs(small)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.datasets import load_lung
 from lifelines.utils import median_survival_times, restricted_mean_survival_time
+from statsmodels.stats.proportion import proportion_confint
 
 import cxkit.lang  # noqa: F401  # gives refusals their words
 from cxkit.errors import ParameterError
@@ -56,9 +57,10 @@ def test_capped_means_of_the_lung_data_are_those_of_r(sex, mean, error):
 
 @given(rows)
 def test_curve_and_bounds_are_those_of_lifelines(data):
-    """Ours differ on purpose in two places: lifelines gives no width where S is 0, and misses an S of exactly one half.
+    """Ours differ on purpose where lifelines gives no width (S of 0 or 1), and where it misses an S of one half.
 
     (It adds up logarithms, and rounding leaves it just above: three of six done at once, and its median is infinite.)
+    A lower bound of ours is never later than the longest time watched, nor than Wilson's on those still watched.
     """
     time, done = np.array([t for t, _ in data]), np.array([d for _, d in data])
     fitted = KaplanMeierFitter().fit(time, done)
@@ -72,7 +74,9 @@ def test_curve_and_bounds_are_those_of_lifelines(data):
         assert ours[known] == pytest.approx(peer[known], abs=1e-9)
     if some_left.all() and not np.isclose(curve.survival, 0.5).any():
         low, high = median_survival_times(fitted.confidence_interval_).iloc[0]
-        assert curve.quantile_interval(0.5) == (fitted.median_survival_time_, low, high)
+        ours = curve.quantile_interval(0.5)
+        assert (ours.estimate, ours.high) == (fitted.median_survival_time_, high)
+        assert ours.low == low or ours.low < low
 
 
 @given(rows, st.integers(1, 12))
@@ -122,7 +126,7 @@ def test_without_open_tickets_the_curve_is_the_plain_share():
 def test_all_open_is_not_reached_and_says_how_much_it_may_be():
     """Nobody of ten finished while watched: up to Wilson's 27.8% may still have."""
     curve = kaplan_meier([5] * 10, [False] * 10)
-    assert curve.quantile_interval(0.5) == (math.inf, math.inf, math.inf)
+    assert curve.quantile_interval(0.5) == (math.inf, 5, math.inf), "beyond what was watched nothing is known"
     assert curve.within(5) == pytest.approx((0, 0, 0.277533), abs=1e-6)
     assert curve.censored == 10
 
@@ -155,6 +159,28 @@ def test_one_row_and_no_row():
 def test_all_done_keeps_a_width():
     """Ten of ten within a day: Wilson's lower bound of 10 in 10, as for any share."""
     assert kaplan_meier([1] * 10, [True] * 10).within(1) == pytest.approx((1, 0.722467, 1), abs=1e-6)
+
+
+def test_the_last_to_finish_does_not_vouch_for_those_who_left():
+    """Four of six left unfinished, and the curve falls to 0 because the one who was still watched finished.
+
+    Up to 97.5% may have waited before that step (lifelines), and of those up to Wilson's 79.3% (statsmodels) longer.
+    """
+    curve = kaplan_meier([1, 2, 3, 4, 5, 6], [True, False, False, False, False, True])
+    before = KaplanMeierFitter().fit(curve.times, curve.done).confidence_interval_.iloc[-2, 1]
+    assert curve.band()[1][-1] == pytest.approx(before * proportion_confint(0, 1, method="wilson")[1])
+    assert curve.quantile_interval(0.9) == (6, 6, math.inf)
+    together = kaplan_meier([3, 3, 3], [True] * 3).band()[1]
+    assert together[0] == pytest.approx(proportion_confint(0, 3, method="wilson")[1])
+
+
+@pytest.mark.parametrize(("n", "low"), [(1, 0), (3, 0), (4, 5), (10, 5)])
+def test_few_who_all_took_long_do_not_prove_that_all_do(n, low):
+    """The first of n to finish lies above the true median in 1 of 2^n cases: 50% for one row, 6% for four.
+
+    Wilson (1927): with none of three done up to 56% may still be quicker, with none of four 49%.
+    """
+    assert kaplan_meier([5] * n, [True] * n).quantile_interval(0.5).low == low
 
 
 def test_negative_and_missing_durations_are_refused_in_words():

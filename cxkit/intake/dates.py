@@ -106,7 +106,7 @@ def _from_epoch(cells: Cells, step: float) -> Moment:
     numbers = to_numbers(cells.values) * step
     right = np.abs(np.nan_to_num(numbers)) < 7.3e15  # up to the year 2200
     right &= ~np.isnan(numbers)
-    local = np.full(len(numbers), np.datetime64("NaT"), dtype="datetime64[us]")
+    local = np.full(len(numbers), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     local[right] = np.round(numbers[right]).astype(np.int64).astype("datetime64[us]")
     filled = np.asarray(_date_texts(cells.values).is_valid())
     return Moment(local, np.zeros(len(numbers)), filled & ~right)
@@ -237,7 +237,7 @@ class _Parts:
         days = _days(year, safe_month, np.clip(day, 1, 28), calendar) + day - np.clip(day, 1, 28)
         local = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micro
         moments = np.where(right, local, 0).astype("datetime64[us]")
-        moments[~right] = np.datetime64("NaT")
+        moments[~right] = np.datetime64("NaT", "us")
         return moments, self.offset, right
 
 

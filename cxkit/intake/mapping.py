@@ -196,9 +196,12 @@ def _mapping(name: str, words: Mapping[str, Any]) -> ExportMapping:
     _known(name, "", words, _TOP)
     _one_of(name, "layout", words.get("layout", "table"), LAYOUTS)
     checked_zone(f"{name}.toml", words.get("time_zone"))
+    _shaped(name, words)
     tables = tuple(_table(name, table, spec) for table, spec in words.get("tables", {}).items())
     if not tables or (words.get("items") and "survey_answers" not in words["tables"]):
         raise IntakeError("intake_no_tables", mapping=name, needs="tables.survey_answers" if tables else "tables")
+    if words.get("layout", "table") == "table":
+        _refuse_gaps(name, tables)
     return ExportMapping(
         name=name,
         tables=tables,
@@ -207,6 +210,28 @@ def _mapping(name: str, words: Mapping[str, Any]) -> ExportMapping:
         recognise=tuple(_names(one) for one in words.get("recognise", ())),
         **{key: words[key] for key in ("layout", "header_rows", "separator", "encoding", "time_zone") if key in words},
     )
+
+
+def _shaped(name: str, words: Mapping[str, Any]) -> None:
+    """IntakeError for a number of header rows, a separator or a [[drop]] that is none."""
+    rows, separator = words.get("header_rows", 1), words.get("separator", ",")
+    wrong = {
+        "header_rows": type(rows) is not int or rows < 1,
+        "separator": not isinstance(separator, str) or len(separator) != 1,
+        "[[drop]]": not isinstance(words.get("drop", []), list),
+    }
+    for key in (key for key, is_wrong in wrong.items() if is_wrong):
+        raise IntakeError("intake_bad_mapping", mapping=name, why=key)
+
+
+def _refuse_gaps(name: str, tables: Iterable[TableRule]) -> None:
+    """IntakeError for a table without a source of a column that no row may leave empty."""
+    for table in tables:
+        fed = {rule.target.name for rule in table.columns}
+        fed |= {"item"} if table.name == "survey_answers" else set()
+        for column in load().tables[table.name].columns.values():
+            if column.required and column.name not in fed:
+                raise IntakeError("intake_no_source", mapping=name, table=table.name, column=column.name)
 
 
 def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,6 +267,8 @@ def _column(mapping: str, table: str, target: Column, words: Any) -> ColumnRule:
     unit = spec.get("unit")
     if target.type == "seconds" or "after" in spec:
         _one_of(mapping, f"{where}.unit", unit, UNITS)
+        if "after" in spec:
+            _one_of(mapping, f"{where}.after", spec["after"], [c.name for c in load().tables[table].of_type("timestamp")])
     elif unit is not None:
         _one_of(mapping, f"{where}.unit", unit, EPOCHS)
     _check_dates(mapping, where, spec)

@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cxkit import figures
-from cxkit.kpis.scorecard import with_targets
+from cxkit.contract import load
+from cxkit.errors import ParameterError, nearest
+from cxkit.kpis.scorecard import widened, with_targets
 from cxkit.kpis.words import thin_note
 from cxkit.lang import Amount, Coded, Sentence, value
 from cxkit.measures import columns_of, estimates, missing, registry
@@ -43,12 +45,15 @@ class ByGroup(Result):
     size: ClassVar[tuple[float, float]] = (8.0, 3.6)
 
     def sentences(self) -> tuple[Sentence, ...]:
-        """The highest and the lowest group with enough cases, and whether their intervals keep apart."""
-        solid = self.table[(self.table["n"] >= THIN) & np.isfinite(self.table["value"])]
+        """The highest and the lowest group with enough cases, and whether their intervals keep apart.
+
+        The intervals allow for the likeness of an agent's tickets: groups are mostly served by different agents.
+        """
+        solid = self.table[(self.table["n"] >= THIN) & self.table["value"].notna()].sort_values("value", kind="stable")
         if len(solid) < 2:
             return (Sentence("kpis.groups.few", {"kpi": Coded("kpi", self.kpi), "least": THIN}),)
-        top, bottom = solid.loc[solid["value"].idxmax()], solid.loc[solid["value"].idxmin()]
-        apart = float(top["low"]) > float(bottom["high"])
+        top, bottom = solid.iloc[-1], solid.iloc[0]
+        apart = widened(top)[0] > widened(bottom)[1]
         key = "kpis.groups.apart" if apart else "kpis.groups.overlap"
         unit = str(top["unit"])
         return (
@@ -81,6 +86,14 @@ class ByGroup(Result):
         return figures.finish(ax, lang, "categories", figures.axis_unit(unit), "x")
 
 
+def _refuse_unless_known(by: str) -> None:
+    """ParameterError for a column that no table of the contract has: a slip of the finger, and no gap in the data."""
+    columns = (column for table in load().tables.values() for column in table.columns.values())
+    known = sorted({column.name for column in columns if column.type in ("choice", "text", "bool")})
+    if by not in known:
+        raise ParameterError("group_unknown", by=by[:40], near=nearest(by, known) or "none", known=", ".join(known))
+
+
 def by_group(study: Study, kpi: str, by: str = "channel", level: float = 0.95) -> Result:
     """The headline statistic of `kpi` for each value of the column `by`; groups without cases are absent."""
     measures = registry(study)
@@ -88,6 +101,7 @@ def by_group(study: Study, kpi: str, by: str = "channel", level: float = 0.95) -
     if gaps := missing(measure, study):
         return not_answerable(measure.question, gaps)
     if by not in columns_of(study, measure.of):
+        _refuse_unless_known(by)
         return not_answerable(measure.question, (f"{measure.of}.{by}",))
     found = with_targets(estimates(study, [measure], by=(by,), level=level), study, measures)
     table = found[found["headline"]].reset_index(drop=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -82,7 +83,7 @@ class Scorecard(Result):
 def _strip(ax: Axes, row: Mapping[str, Any], lang: str | None) -> None:
     colour = _COLOURS[str(row["standing"])]
     low, high, at, target = (float(row[name]) for name in ("low", "high", "value", "target"))
-    wide_low, wide_high = _widened(at, low, high, float(row["design_effect"]), str(row["unit"]))
+    wide_low, wide_high = widened(row)
     ends = [x for x in (low, high, wide_low, wide_high, at, target) if not math.isnan(x) and x != float("inf")]
     ax.hlines(0, wide_low, min(wide_high, max(ends)), color=colour, linewidth=1.5)
     ax.hlines(0, low, min(high, max(ends)), color=colour, linewidth=7, alpha=0.35)
@@ -125,7 +126,7 @@ def scorecard(study: Study, level: float = 0.95) -> Scorecard:
 
 
 def _clustered_note(row: Mapping[str, Any]) -> Sentence:
-    low, high = _widened(row["value"], row["low"], row["high"], row["design_effect"], row["unit"])
+    low, high = widened(row)
     facts = {
         "kpi": Coded("kpi", row["kpi"]),
         "clusters": int(row["clusters"]),
@@ -134,14 +135,21 @@ def _clustered_note(row: Mapping[str, Any]) -> Sentence:
     return Sentence("kpis.scorecard.clustered", facts)
 
 
+def widened(row: Mapping[str, Any] | pd.Series[Any]) -> tuple[float, float]:
+    """The interval of an estimate's line as the likeness of an agent's tickets makes it."""
+    at, low, high, effect = (float(row[name]) for name in ("value", "low", "high", "design_effect"))
+    return _widened(at, low, high, effect, str(row["unit"]))
+
+
 def _widened(at: float, low: float, high: float, design_effect: float, unit: str) -> tuple[float, float]:
     """The interval as the likeness of an agent's tickets makes it: half-widths times the root of the design effect.
 
-    Durations are widened by a factor, on the log scale: their intervals are not symmetric and never below zero.
+    Durations are widened by a factor, on the log scale: their intervals are not symmetric and never below zero. The
+    interval of one that is not reached stays as it is.
     """
     factor = 1.0 if math.isnan(design_effect) else max(design_effect, 1.0) ** 0.5
     if unit == "seconds":
-        return (at * (low / at) ** factor, at * (high / at) ** factor) if at > 0 else (low, high)
+        return (at * (low / at) ** factor, at * (high / at) ** factor) if 0 < at < math.inf else (low, high)
     least, most = {"share": (0.0, 1.0), "points": (-1.0, 1.0)}.get(unit, (-math.inf, math.inf))
     return max(least, at - (at - low) * factor), min(most, at + (high - at) * factor)
 
@@ -154,7 +162,8 @@ def with_targets(table: pd.DataFrame, study: Study, measures: dict[str, Measure]
     """
     table = table.copy()
     table["unit"] = table["stat"].map(UNITS)
-    table["headline"] = [measures[kpi].headline == stat for kpi, stat in zip(table["kpi"], table["stat"], strict=True)]
+    headline = [measures[kpi].headline == stat for kpi, stat in zip(table["kpi"], table["stat"], strict=True)]
+    table["headline"] = np.array(headline, dtype=bool)  # of no lines, too: an empty list would choose no columns
     targets = table["kpi"].map(study.targets).astype(float)
     table["target"] = targets.where(table["headline"])
     better = table["kpi"].map({name: measure.better for name, measure in measures.items()})

@@ -43,11 +43,14 @@ class Trend(Result):
         return self.table[self.table["complete"] & self.table["value"].notna()]
 
     def sentences(self) -> tuple[Sentence, ...]:
-        """The last complete month with its interval, and the range of all complete months."""
-        whole = self.complete[np.isfinite(self.complete["value"])]
+        """The last complete month with its interval, and the range of the complete months with enough cases.
+
+        A month whose median is not reached is the slowest of all: it is said, not skipped.
+        """
+        whole = self.complete
         if whole.empty:
             return (Sentence("kpis.trend.none", {"kpi": Coded("kpi", self.kpi)}),)
-        last, lowest, highest = whole.iloc[-1], whole.loc[whole["value"].idxmin()], whole.loc[whole["value"].idxmax()]
+        last, solid = whole.iloc[-1], whole[(whole["n"] >= THIN) | (whole["kind"] == "count")]
         unit = str(last["unit"])
         said = [
             Sentence(
@@ -60,12 +63,14 @@ class Trend(Result):
                 },
             )
         ]
-        if len(whole) > 1:
+        if len(solid) > 1:
+            ordered = solid.sort_values("value", kind="stable")
+            lowest, highest = ordered.iloc[0], ordered.iloc[-1]
             said.append(
                 Sentence(
                     "kpis.trend.range",
                     {
-                        "n": len(whole),
+                        "n": len(solid),
                         "lowest": Amount(float(lowest["value"]), unit),
                         "lowest_month": Amount(lowest["month"], "month"),
                         "highest": Amount(float(highest["value"]), unit),

@@ -8,6 +8,7 @@ from cxkit.errors import LanguageError, nearest
 
 LANGS = ("en", "ar", "fa")
 # English of the international kind: day before month, a 24-hour clock. Arabic with Latin digits is CLDR's choice.
+_NAMES = {"english": "en", "arabic": "ar", "العربية": "ar", "persian": "fa", "farsi": "fa", "فارسی": "fa"}
 LOCALES = {"en": "en-GB", "ar": "ar", "fa": "fa"}
 
 _current = os.environ.get("CXKIT_LANG", "en") if os.environ.get("CXKIT_LANG") in LANGS else "en"
@@ -18,9 +19,8 @@ def resolve(lang: str | None = None) -> str:
     if lang is None:
         return _current
     if lang not in LANGS:
-        raise LanguageError(
-            "unknown_language", lang=str(lang), known=", ".join(LANGS), near=nearest(str(lang), LANGS) or "en"
-        )
+        near = _NAMES.get(str(lang).casefold()) or nearest(str(lang), LANGS) or "none"
+        raise LanguageError("unknown_language", lang=str(lang), known=", ".join(LANGS), near=near)
     return lang
 
 

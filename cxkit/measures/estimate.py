@@ -177,7 +177,8 @@ def _duration(measure: Duration, rows: _Counted, level: float) -> Estimated:
 
 
 def _ratio(measure: Ratio, rows: _Counted, level: float) -> Estimated:
-    means = [mean_interval(rows.value[i], rows.n[i], level) for i in rows.members()]
+    scale = (0.0, np.inf) if measure.top.endswith("_seconds") else (-np.inf, np.inf)  # nobody waits less than no time
+    means = [mean_interval(rows.value[i], rows.n[i], level, scale) for i in rows.members()]
     return {measure.headline: _stacked(means)}, rows.centred(rows.value)
 
 

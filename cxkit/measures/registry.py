@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cxkit.errors import MeasureError
+from cxkit.errors import MeasureError, ParameterError, StudyError, nearest
 from cxkit.measures.kinds import SOURCES, Count, Duration, Measure, Net, Ratio, Score, Share
 
 if TYPE_CHECKING:
@@ -42,7 +44,28 @@ def registry(study: Study | None = None) -> dict[str, Measure]:
     (the threshold of "within"), and the variant of a definition that its columns can carry.
     """
     measures = (*_answers(study), *_times(study), *_outcomes(study), Count("volume"), *_CALLS)
-    return {measure.id: measure for measure in measures}
+    found = Measures((measure.id, measure) for measure in measures)
+    _check_targets(study, found)
+    return found
+
+
+class Measures(dict[str, Measure]):
+    """Measures by id; an id that is none is refused with the nearest one."""
+
+    def __missing__(self, kpi: str) -> Measure:
+        raise ParameterError("kpi_unknown", kpi=str(kpi)[:40], near=nearest(kpi, self) or "none", known=", ".join(self))
+
+
+def _check_targets(study: Study | None, measures: Mapping[str, Measure]) -> None:
+    """StudyError for a target of no KPI, and for one that its KPI cannot reach: 80 where 0.80 is meant."""
+    for kpi, target in (study.targets if study is not None else {}).items():
+        if kpi not in measures:
+            near, known = nearest(kpi, measures) or "none", ", ".join(measures)
+            raise StudyError("target_unknown", kpi=kpi[:40], near=near, known=known)
+        headline = measures[kpi].headline
+        low, high = {"share": (0, 1), "top_share": (0, 1), "net": (-1, 1)}.get(headline, (-math.inf, math.inf))
+        if not low <= target <= high:
+            raise StudyError("target_range", kpi=kpi, given=f"{target:g}", low=str(low), high=str(high))
 
 
 def _answers(study: Study | None) -> tuple[Measure, ...]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from cxkit.figures import ACCENT, CATEGORIES, finish, own_axes
 from cxkit.lang import Sentence, say, value
 from cxkit.process.core import Mask, has_next, per_case, seconds_to_next
-from cxkit.process.log import CLOSED, StudyLog, lacking, study_log
+from cxkit.process.log import CLOSED, StudyLog, after_first_resolve, lacking, study_log
 from cxkit.result import Result, not_answerable, span
 from cxkit.stats.intervals import wilson
 
@@ -73,9 +73,9 @@ class Reopens(Result):
 def reopens(study: Study) -> Result:
     """Reopenings of a study, under three readings.
 
-    reopened: from a resolved or closed activity back to one that is neither. resolved_again: a resolve right after a
-    resolve, often the same click recorded twice. not_held: a resolve followed by anything but a close, the reading of
-    tools that look only at what follows a resolve.
+    reopened: once resolved or closed, back to an activity that is neither, nor declared as "after" (such as a survey
+    that is sent). resolved_again: a resolve right after a resolve, often the same click recorded twice. not_held: a
+    resolve followed by anything but a close, the reading of tools that look only at what follows a resolve.
     """
     if lacks := lacking(study, "resolved"):
         return not_answerable("process.question.reopens", lacks)
@@ -90,8 +90,11 @@ def _reopen_table(log: StudyLog) -> pd.DataFrame:
     after = np.roll(events.activity, -1)  # its last entry belongs to no pair: `goes_on` is False there
     resolved, closed = np.isin(events.activity, log.resolved), np.isin(events.activity, log.closed)
     then_resolved, then_closed = np.isin(after, log.resolved), np.isin(after, log.closed)
+    quiet = np.isin(events.activity, events.codes_of(tuple(a for a in events.activities if log.kind(a) == "after")))
+    quiet |= resolved | closed
+    was_done = quiet & after_first_resolve(log, np.arange(events.size))
     readings: dict[str, Mask] = {
-        "reopened": goes_on & (resolved | closed) & ~then_resolved & ~then_closed,
+        "reopened": goes_on & was_done & ~np.roll(quiet, -1),
         "resolved_again": goes_on & resolved & then_resolved,
         "not_held": goes_on & resolved & ~then_closed,
     }

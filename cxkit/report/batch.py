@@ -13,6 +13,7 @@ from typing import Any
 from cxkit.errors import ReportError
 from cxkit.lang import LANGS
 from cxkit.lang.prose import localise
+from cxkit.measures import registry
 from cxkit.report import document, manifest
 from cxkit.report.execute import Failure, Kernels, Limits, Run, execute, papermill
 from cxkit.report.manifest import Made
@@ -85,7 +86,10 @@ def run(
     folder = Path(out).expanduser().absolute()
     require_folder(folder)
     as_of = next((str(job.parameters["as_of"]) for job in plan if job.parameters.get("as_of")), None)
-    source = source_of(open_study(study, as_of=as_of), period)
+    opened = open_study(study, as_of=as_of)
+    for kpi in {str(job.parameters["kpi"]) for job in plan if job.parameters.get("kpi")}:
+        registry(opened)[kpi]  # a KPI that is none is refused before anything starts
+    source = source_of(opened, period)
     return make_reports(plan, source, folder, jobs, progress, Limits(cell=cell_timeout, report=timeout))
 
 

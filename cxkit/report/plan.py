@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cxkit.errors import ParameterError
-from cxkit.lang import resolve
+from cxkit.lang import LANGS, resolve
 from cxkit.lang.prose import notebooks_folder
 from cxkit.report import params
 from cxkit.report.notebooks import find_notebook, known_notebooks, safe_name
@@ -42,6 +42,8 @@ def make_plan(
     if not chosen:
         raise ParameterError("notebook_none", folder=notebooks_folder().name)
     spoken = list(dict.fromkeys(resolve(g.strip()) for g in (langs.split(",") if isinstance(langs, str) else langs)))
+    if not spoken:
+        raise ParameterError("language_none", known=", ".join(LANGS))
     loaded = {path: json.loads(path.read_text("utf-8")) for path in chosen}
     names = _names(chosen)
     declared = {names[path]: params.declared(notebook) for path, notebook in loaded.items()}

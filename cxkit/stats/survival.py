@@ -49,10 +49,11 @@ class KaplanMeier:
     def quantile_interval(self, q: float, level: float = 0.95) -> Interval:
         """Quantile with the times where the log-log band of the curve crosses it (Brookmeyer and Crowley 1982).
 
-        An infinite bound is one the data cannot give.
+        An infinite upper bound is one the data cannot give; the lower one is at most the longest time watched.
         """
         low_band, high_band = self.band(level)
-        return Interval(self.quantile(q), self._first_at_most(low_band, q), self._first_at_most(high_band, q))
+        low = min(self._first_at_most(low_band, q), self._watched_by_enough(q, level))
+        return Interval(self.quantile(q), low, self._first_at_most(high_band, q))
 
     def within(self, t: float, level: float = 0.95) -> Interval:
         """Share (0-1) finished by `t`, with its log-log interval; all NaN when nobody was watched that long."""
@@ -100,7 +101,8 @@ class KaplanMeier:
     def band(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Log-log bounds of the share still waiting, at each time.
 
-        Where nobody is left, log-log gives no width; Wilson's interval on the number of finished ones stands in.
+        Where nobody is left, log-log gives no width; the bound before the last step times Wilson's for those who made
+        that step stands in, so that one who finishes last cannot vouch for all who left unfinished.
         """
         if level not in self._bands:
             self._bands[level] = self._loglog(level)
@@ -112,9 +114,24 @@ class KaplanMeier:
             low, high = self.survival ** np.exp(-width), self.survival ** np.exp(width)
         nobody = self.survival <= 0
         if nobody.any():
-            high_end = float(wilson(0, self.events.sum(), level).high)
+            before = float(high[-2]) if high.size > 1 else 1.0
+            high_end = before * float(wilson(0, self.at_risk[-1], level).high)
             low, high = np.where(nobody, 0.0, low), np.where(nobody, high_end, high)
         return low, high
+
+    def _watched_by_enough(self, q: float, level: float) -> float:
+        """How long, before anybody finished, enough were watched to say that fewer than a share `q` may have.
+
+        There log-log gives no width; Wilson's interval on those watched does, as in `within`.
+        """
+        if self.n == 0:
+            return float("nan")
+        untouched = int(np.count_nonzero(self.events.cumsum() == 0))
+        unseen = np.asarray(wilson(0 * self.at_risk[: untouched + 1], self.at_risk[: untouched + 1], level).high)
+        few = np.flatnonzero(unseen >= q)
+        if few.size:
+            return float(self.times[few[0] - 1]) if few[0] else 0.0
+        return self.followed
 
     def _watched(self, t: float) -> float:
         """Number who were still waiting and watched at `t`."""

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import pyarrow.compute as pc
 
-from cxkit.errors import StudyError, nearest
-from cxkit.intake import find_mapping, ready_made, recognise
+from cxkit.errors import IntakeError, StudyError, nearest
+from cxkit.intake import ExportMapping, find_mapping, ready_made, recognise
 from cxkit.intake.source import read_table
 from cxkit.study.settings import zone
 
@@ -25,7 +25,7 @@ CLOSED = re.compile(r"\bclosed?\b|\bclosing\b|\b(ال)?إغلاق(ها)?\b|\b(أ
 NOT_YET = re.compile(
     r"\bnot\b|\bun|\bwait|\bawait|\bpending\b|\bprogress\b|\bre-?open|انتظار|قيد|لم\s|غير\s|نشده|بازگشا|إعادة", re.I
 )
-
+_MARKS = re.compile("[\u0640\u064b-\u0652\u0670]")  # vowel signs and the stretching of letters
 
 MOST_STEPS = 200
 
@@ -59,7 +59,8 @@ def new_study(
 ) -> Path:
     """The folder of a new study called `name` inside `into`, made whole or not at all.
 
-    files: exports to copy; each is matched to a ready-made mapping by its header, unless `mapping` names one for all.
+    files: exports to copy; each is matched to a ready-made mapping by its header, unless `mapping` names one for all:
+    a ready-made one, or the file of an own one (it ends in .toml), which is copied, too.
     time_zone: of dates that are written without one. For an event log, `[process]` gets a first guess from the names of
     its steps. StudyError if the folder is already there, a file is not, or no mapping fits.
     """
@@ -69,16 +70,20 @@ def new_study(
     if folder.exists():
         raise StudyError("study_exists", study=name)
     zone("time_zone", time_zone)
+    own = Path(mapping) if mapping and mapping.endswith(".toml") and _is_file(Path(mapping)) else None
+    mapping = own.stem if own else mapping
     exports = [(place, mapping or _recognised(place)) for place in map(Path, files) if _is_file(place)]
     _refuse_same_names(place for place, _ in exports)
-    text = settings_text(name, time_zone, exports)
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     try:
         (aside / "exports").mkdir()
         for place, _ in exports:
             shutil.copyfile(place, aside / "exports" / place.name)
-        (aside / "study.toml").write_text(text, encoding="utf-8")
+        if own:
+            (aside / "mappings").mkdir()
+            shutil.copyfile(own, aside / "mappings" / own.name)
+        (aside / "study.toml").write_text(settings_text(name, time_zone, exports, aside), encoding="utf-8")
         aside.chmod(0o755)  # mkdtemp makes it readable for its maker alone
         aside.rename(folder)
     finally:
@@ -88,12 +93,14 @@ def new_study(
 
 def _is_file(place: Path) -> bool:
     if not place.is_file():
-        beside = [at.name for at in place.parent.iterdir()] if place.parent.is_dir() else []
-        raise StudyError("study_export_missing", file=place.name, near=nearest(place.name, beside) or "-")
+        beside = [at.name for at in place.parent.iterdir() if at.is_file()] if place.parent.is_dir() else []
+        raise StudyError("study_export_missing", file=place.name, near=nearest(place.name, beside) or "none")
     return True
 
 
 def _recognised(place: Path) -> str:
+    if not place.stat().st_size:
+        raise IntakeError("intake_empty_file", file=place.name)
     found = recognise(place)
     if found is None:
         raise StudyError("study_unrecognised", file=place.name, known=", ".join(ready_made()))
@@ -106,10 +113,12 @@ def _refuse_same_names(places: Iterable[Path]) -> None:
             raise StudyError("study_same_file_name", file=file)
 
 
-def settings_text(name: str, time_zone: str, exports: Sequence[tuple[Path, str]]) -> str:
-    """A study.toml with comments, for exports whose mappings are known."""
+def settings_text(
+    name: str, time_zone: str, exports: Sequence[tuple[Path, str]], study: Path | None = None
+) -> str:
+    """A study.toml with comments, for exports whose mappings are known; own mappings lie in the folder `study`."""
     week = next((week for week, zones in WEEKS.items() if time_zone in zones), MONDAY_WEEK)
-    steps = sum((_steps(place, mapping) for place, mapping in exports), Counter[str]())
+    steps = sum((_steps(place, find_mapping(mapping, study)) for place, mapping in exports), Counter[str]())
     resolved = _usual(steps, lambda step: bool(RESOLVED.search(step) and not NOT_YET.search(step)))
     closed = _usual(steps, lambda step: bool(CLOSED.search(step) and not NOT_YET.search(step)) and step not in resolved)
     lines = [
@@ -137,12 +146,13 @@ def settings_text(name: str, time_zone: str, exports: Sequence[tuple[Path, str]]
     ]
     for place, mapping in exports:
         lines += ["", "[[export]]", f"file = {quoted(f'exports/{place.name}')}", f"mapping = {quoted(mapping)}"]
+    if not exports:
+        lines += ["", "# [[export]]", '# file = "exports/tickets.csv"', '# mapping = "zendesk_tickets" # or your own']
     return "\n".join(lines) + "\n"
 
 
-def _steps(place: Path, mapping: str) -> Counter[str]:
+def _steps(place: Path, how: ExportMapping) -> Counter[str]:
     """The steps in an event log and how often each was taken; none where there are too many names to be steps."""
-    how = find_mapping(mapping)
     rules = [rule for table in how.tables if table.name == "events" for rule in table.columns]
     sources = next((rule.sources for rule in rules if rule.target.name == "activity"), ())
     if not sources or how.layout != "table":
@@ -156,7 +166,7 @@ def _steps(place: Path, mapping: str) -> Counter[str]:
 
 def _usual(steps: Counter[str], chosen: Callable[[str], bool]) -> list[str]:
     """The chosen steps, commonest first, without those that hardly ever happen beside it."""
-    found = [(step, n) for step, n in steps.most_common() if chosen(step)]
+    found = [(step, n) for step, n in steps.most_common() if chosen(_MARKS.sub("", step))]
     return [step for step, n in found if n * 100 >= found[0][1]]
 
 

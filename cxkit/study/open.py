@@ -166,6 +166,10 @@ def find_study(path: str | Path) -> Path:
     for place in places:
         if place.is_dir():
             return place.resolve()
-    beside = [at.name for place in places if place.parent.is_dir() for at in place.parent.iterdir() if at.is_dir()]
+        if place.is_file() and place.name == "study.toml":
+            return place.resolve().parent
+    homes = [(place.parent, given.parent) for place in places]
+    homes += [(Path.cwd() / "data", Path("data")), (kit_folder() / "data", Path("data"))]
+    beside = {at.name: shown for home, shown in reversed(homes) if home.is_dir() for at in home.iterdir() if at.is_dir()}
     near = nearest(given.name, beside)
-    raise StudyError("study_folder", given=str(path), near=str(given.parent / near) if near else "data/sample")
+    raise StudyError("study_folder", given=str(path), near=str(beside[near] / near) if near else "none")

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from cxkit.errors import StudyError
 from cxkit.intake import run_intake
 from cxkit.study.settings import read_settings
 
@@ -28,7 +29,10 @@ def prepare(folder: Path, again: bool = False) -> dict[str, Any]:
     A study that names no exports keeps the tables that lie there. What intake or the gate refuses is raised, and the
     old tables stay as they were.
     """
-    if not read_settings(folder)["export"]:
+    settings = read_settings(folder)
+    if not settings["export"]:
+        if not any((folder / "tables").glob("*.parquet")):
+            raise StudyError("study_no_tables", study=settings["name"])
         return account_of(folder)
     digest = source_digest(folder)
     if not again and account_of(folder).get("digest") == digest:

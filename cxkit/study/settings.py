@@ -87,6 +87,12 @@ def _text(setting: str, value: Any) -> str:
     return value
 
 
+def _sign(setting: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) != 1:
+        raise StudyError("study_setting_type", setting=setting, wanted="sign")
+    return value
+
+
 def _number(setting: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise StudyError("study_setting_type", setting=setting, wanted="number")
@@ -139,7 +145,7 @@ def _table(checks: Mapping[str, Check], needed: tuple[str, ...] = ()) -> Check:
             raise StudyError("study_setting_type", setting=setting, wanted="table")
         for name in value:
             if name not in checks:
-                near = nearest(name, checks) or "-"
+                near = nearest(name, checks) or "none"
                 raise StudyError(
                     "study_setting_unknown", setting=_path(setting, name), near=near, known=", ".join(checks)
                 )
@@ -183,7 +189,7 @@ _STUDY: dict[str, Check] = {
     "process": _table({"resolved": _list(_text), "closed": _list(_text), "stages": _map(_one_of(STAGE_KINDS))}),
     "export": _list(
         _table(
-            {"file": _text, "mapping": _text, "time_zone": zone, "encoding": _text, "separator": _text},
+            {"file": _text, "mapping": _text, "time_zone": zone, "encoding": _text, "separator": _sign},
             needed=("file", "mapping"),
         )
     ),

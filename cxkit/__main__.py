@@ -61,7 +61,9 @@ def new(
     name: Annotated[str, typer.Argument(help="name of the study")],
     files: Annotated[list[Path] | None, typer.Argument(help="exports to copy into it")] = None,
     into: Annotated[Path, typer.Option(help="folder that will hold the study")] = Path("data"),
-    mapping: Annotated[str | None, typer.Option(help="ready-made mapping, or the file of your own (.toml), where the headers do not tell")] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="name of a mapping, or your own file.toml, where headers do not tell")
+    ] = None,
     time_zone: Annotated[str, typer.Option(help="time zone of dates that are written without one")] = "UTC",
 ) -> None:
     """Begin a study from exports: copy them, recognise their format, write study.toml."""
@@ -87,13 +89,14 @@ def intake(study: StudyFolder) -> None:
 def kpis(
     study: StudyFolder,
     as_of: Annotated[str, typer.Option(help="last moment that counts; empty: the newest of the data")] = "",
-    lang: Annotated[str, typer.Option(help="en, ar or fa")] = "en",
+    lang: Annotated[str, typer.Option(help="en, ar or fa; empty: that of CXKIT_LANG, or en")] = "",
 ) -> None:
     """Print the scorecard of a study."""
     import cxkit as cx
-    from cxkit.lang import say, value
+    from cxkit.lang import current, say, value
     from cxkit.result import table_text
 
+    lang = lang or current()
     cx.use(lang)
     card = cx.kpis.scorecard(cx.open_study(study, as_of=as_of or None))
     typer.echo(table_text(card, lang))

@@ -22,6 +22,10 @@ class SmallStudy:
     config: dict[str, Any] = field(default_factory=dict)
     engine: Any = field(default_factory=ibis.duckdb.connect)
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return tuple(sorted(file.stem for file in self.folder.glob("*.parquet")))
+
     def table(self, name: str) -> ir.Table:
         return self.engine.read_parquet(self.folder / f"{name}.parquet", table_name=name)
 

@@ -90,6 +90,17 @@ def test_an_unknown_header_is_not_recognised(tmp_path):
             "Mapping “mine”, tables.tickets.opened_at: the format sign %Q is not known.",
         ),
         ('time_zone = "Asia/Riyad"\n' + TICKETS, "mine.toml: there is no time zone “Asia/Riyad”."),
+        (
+            TICKETS + 'first_replied_at = { column = "FRT", unit = "hours", after = "opend_at" }\n',
+            "mine, tables.tickets.first_replied_at.after: “opend_at” is not known. Did you mean “opened_at”?",
+        ),
+        (
+            TICKETS,
+            "Mapping “mine” does not say which source column feeds opened_at of the table tickets,",
+        ),
+        ('header_rows = "1"\n' + TICKETS, "is not written as a mapping must be: header_rows."),
+        ('separator = ";;"\n' + TICKETS, "is not written as a mapping must be: separator."),
+        ('[drop]\nrule = "r"\n' + TICKETS, "is not written as a mapping must be: [[drop]]."),
         ("[tables.tickets\n", "mine.toml is not valid TOML: line 1, column 16."),
         ('tables = ["tickets"]\n', "Mapping “mine” is not written as a mapping must be: "),
         ("header_rows = 1\n", "Mapping “mine” has no part [tables], so nothing could come of it."),

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import tomllib
 from pathlib import Path
 
 import ibis
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxkit.errors import CxkitError, StudyError
+from cxkit.errors import CxkitError, IntakeError, ParameterError, StudyError
 from cxkit.study import find_study, new_study, open_study, prepare, read_settings
 from cxkit.study.begin import CLOSED, NOT_YET, RESOLVED, quoted
 from cxkit.study.settings import checked
@@ -186,8 +187,27 @@ MISTAKES = [
     ('time_zone = "UTC"\n[process.stages]\nWait = "custmer"', "study_setting_word", "customer"),
     ('time_zone = "UTC"\n[[export]]\nfile = "a.csv"', "study_setting_missing", "export.mapping"),
     ('time_zone = "UTC"\nces_version = "3"', "study_setting_word", "ces_version"),
+    ('time_zone = "UTC"\n[[export]]\nfile = "a"\nmapping = "b"\nseparator = ";;"', "study_setting_type", "separator"),
     ('time_zone = "UTC"\n[engine]\nurl = "postgresql://u:secret@h/d"', "study_engine", "postgresql"),
 ]
+
+
+def test_nothing_is_suggested_where_nothing_is_near(tmp_path: Path):
+    with pytest.raises(StudyError) as refused:
+        checked({"time_zone": "UTC", "qqqq": 1}, "s")
+    assert "did you mean" not in refused.value.text("en")
+    with pytest.raises(StudyError) as refused:
+        open_study(tmp_path / "qqqqqqqq")
+    assert "did you mean" not in refused.value.text("en")
+
+
+def test_a_study_may_be_named_by_its_settings_and_a_wrong_moment_is_a_wrong_parameter(tmp_path: Path):
+    study = a_study(tmp_path, tickets=some_tickets())
+    assert open_study(study / "study.toml").path == study.resolve()
+    with pytest.raises(ParameterError):
+        open_study(study, as_of="2026-13-01")
+    with pytest.raises(StudyError):
+        open_study(a_study(tmp_path, 'time_zone = "UTC"\nas_of = "2026-13-01"'))
 
 
 @pytest.mark.parametrize(("text", "code", "named"), MISTAKES)
@@ -233,6 +253,35 @@ def test_a_new_study_of_an_event_log_is_ready_to_open(log: Path, tmp_path: Path)
     study = open_study(folder)
     assert (study.tables, study.rows("events")) == (("tickets", "events"), 6)  # a case of the log counts as a ticket
     assert study.as_of == pd.Timestamp("2025-03-17 06:00")
+
+
+def test_a_new_study_takes_a_mapping_of_ones_own(log: Path, tmp_path: Path):
+    own = tmp_path / "our_log.toml"
+    own.write_text('extends = "event_log"\n[tables.events]\nteam = "Resource"\n', encoding="utf-8")
+    study = new_study("mine", [log], into=tmp_path, mapping=str(own))
+    assert open_study(study).frame("events")["team"].iloc[0] == "Ann"
+    own.write_text("[tables.event]\n", encoding="utf-8")
+    with pytest.raises(IntakeError):
+        new_study("other", [log], into=tmp_path, mapping=str(own))
+    assert not [at for at in tmp_path.iterdir() if "other" in at.name]
+
+
+def test_a_new_study_without_exports_says_what_it_lacks(tmp_path: Path):
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    with pytest.raises(IntakeError):
+        new_study("none", [empty], into=tmp_path)
+    study = new_study("none", into=tmp_path)
+    with pytest.raises(StudyError) as refused:
+        prepare(study, again=True)
+    assert refused.value.code == "study_no_tables"
+
+
+def test_vowel_signs_do_not_hide_what_a_step_means(tmp_path: Path):
+    log = tmp_path / "log.csv"
+    log.write_text("Case ID,Activity,Complete Timestamp\n1,أُغلقت التذكرة,2025/03/01 08:00:00\n", encoding="utf-8")
+    settings = tomllib.loads((new_study("s", [log], into=tmp_path) / "study.toml").read_text("utf-8"))
+    assert settings["process"]["closed"] == ["أُغلقت التذكرة"]
 
 
 def test_a_new_study_overwrites_nothing_and_leaves_nothing_half_made(log: Path, tmp_path: Path):

@@ -268,7 +268,8 @@ def _column(mapping: str, table: str, target: Column, words: Any) -> ColumnRule:
     if target.type == "seconds" or "after" in spec:
         _one_of(mapping, f"{where}.unit", unit, UNITS)
         if "after" in spec:
-            _one_of(mapping, f"{where}.after", spec["after"], [c.name for c in load().tables[table].of_type("timestamp")])
+            times = [column.name for column in load().tables[table].of_type("timestamp")]
+            _one_of(mapping, f"{where}.after", spec["after"], times)
     elif unit is not None:
         _one_of(mapping, f"{where}.unit", unit, EPOCHS)
     _check_dates(mapping, where, spec)

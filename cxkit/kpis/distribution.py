@@ -62,6 +62,8 @@ def distribution(study: Study, kpi: str = "csat", level: float = 0.95) -> Result
     if gaps := missing(measure, study):
         return not_answerable(measure.question, gaps)
     if not isinstance(measure, Score | Net):
+        if isinstance(asked := registry()[kpi], Score | Net):  # the help desk's own good-or-bad stands in for a survey
+            return not_answerable(asked.question, (f"survey_answers.item={kpi}",))
         raise MeasureError("measure_not_scale", kpi=measure.spoken)
     given = tally(study, measure).dropna(subset=["value"]).groupby("value")["n"].sum()
     low, high = measure.scale

@@ -9,12 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cxkit import figures
-from cxkit.contract import load
-from cxkit.errors import ParameterError, nearest
-from cxkit.kpis.scorecard import widened, with_targets
+from cxkit.kpis.scorecard import WIDE, likeness_unknown, widened, with_targets
 from cxkit.kpis.words import thin_note
 from cxkit.lang import Amount, Coded, Sentence, value
-from cxkit.measures import columns_of, estimates, missing, registry
+from cxkit.measures import check_group, columns_of, estimates, missing, registry
 from cxkit.result import Result, by_unit, not_answerable, records, span
 
 if TYPE_CHECKING:
@@ -53,7 +51,8 @@ class ByGroup(Result):
         if len(solid) < 2:
             return (Sentence("kpis.groups.few", {"kpi": Coded("kpi", self.kpi), "least": THIN}),)
         top, bottom = solid.iloc[-1], solid.iloc[0]
-        apart = widened(top)[0] > widened(bottom)[1]
+        told = not (likeness_unknown(top) or likeness_unknown(bottom))
+        apart = told and widened(top)[0] > widened(bottom)[1]
         key = "kpis.groups.apart" if apart else "kpis.groups.overlap"
         unit = str(top["unit"])
         return (
@@ -86,26 +85,19 @@ class ByGroup(Result):
         return figures.finish(ax, lang, "categories", figures.axis_unit(unit), "x")
 
 
-def _refuse_unless_known(by: str) -> None:
-    """ParameterError for a column that no table of the contract has: a slip of the finger, and no gap in the data."""
-    columns = (column for table in load().tables.values() for column in table.columns.values())
-    known = sorted({column.name for column in columns if column.type in ("choice", "text", "bool")})
-    if by not in known:
-        raise ParameterError("group_unknown", by=by[:40], near=nearest(by, known) or "none", known=", ".join(known))
-
-
 def by_group(study: Study, kpi: str, by: str = "channel", level: float = 0.95) -> Result:
     """The headline statistic of `kpi` for each value of the column `by`; groups without cases are absent."""
     measures = registry(study)
     measure = measures[kpi]
+    check_group(by, columns_of(study, measure.of))
     if gaps := missing(measure, study):
         return not_answerable(measure.question, gaps)
     if by not in columns_of(study, measure.of):
-        _refuse_unless_known(by)
         return not_answerable(measure.question, (f"{measure.of}.{by}",))
     found = with_targets(estimates(study, [measure], by=(by,), level=level), study, measures)
     table = found[found["headline"]].reset_index(drop=True)
     table[by] = table[by].astype(object).where(table[by].notna(), "unknown")
     table = table.sort_values(["n", by], ascending=[False, True]).reset_index(drop=True)
     thin = [thin_note(row, Coded(by, row[by])) for row in records(table) if row["n"] < THIN]
-    return ByGroup(table, tuple(thin), kpi, by)
+    alike = [row for row in records(table) if likeness_unknown(row) or row["widening"] > WIDE]
+    return ByGroup(table, (*thin, *([Sentence("kpis.groups.agents")] if alike else [])), kpi, by)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cxkit.study import Study
 
 THIN = 30  # cases below which an estimate gets a note
-WIDE = 1.5  # design effect from which the likeness of an agent's tickets gets a note
+WIDE = 1.2  # widening from which the likeness of an agent's tickets gets a note
 _COLOURS = {"met": figures.GOOD, "missed": figures.BAD, "open": figures.MUTED, "no_target": figures.ACCENT}
 
 
@@ -121,43 +121,74 @@ def scorecard(study: Study, level: float = 0.95) -> Scorecard:
     table = with_targets(estimates(study, answered, level=level), study, measures)
     headlines = records(table[table["headline"]])
     notes = [thin_note(row) for row in headlines if row["n"] < THIN]
-    notes += [_clustered_note(row) for row in headlines if row["design_effect"] > WIDE]
+    notes += [_clustered_note(row) for row in headlines if row["widening"] > WIDE]
+    few = [row for row in headlines if likeness_unknown(row) and row["clusters"] > 0]
+    notes += [Sentence("kpis.scorecard.few_agents", {"clusters": int(few[0]["clusters"])})] if few else []
+    notes += [*_promise_notes(table), *_respondents_note(study, answered)]
     return Scorecard(table, tuple(notes), unanswered)
 
 
 def _clustered_note(row: Mapping[str, Any]) -> Sentence:
-    low, high = widened(row)
-    facts = {
-        "kpi": Coded("kpi", row["kpi"]),
-        "clusters": int(row["clusters"]),
-        "interval": Range(low, high, row["unit"]),
-    }
-    return Sentence("kpis.scorecard.clustered", facts)
+    facts = {"kpi": Coded("kpi", row["kpi"]), "clusters": int(row["clusters"])}
+    return Sentence("kpis.scorecard.clustered", {**facts, "interval": Range(*widened(row), row["unit"])})
+
+
+def _promise_notes(table: pd.DataFrame) -> list[Sentence]:
+    """What a promised time judged at the median leaves out: the share of tickets within it."""
+    within = {row["kpi"]: row["value"] for row in records(table) if row["stat"] == "within"}
+    judged = [row for row in records(table) if row["kpi"] in within and row["stat"] == "median"]
+    return [
+        Sentence(
+            "kpis.scorecard.promise",
+            {
+                "kpi": Coded("kpi", row["kpi"]),
+                "target": Amount(row["target"], row["unit"]),
+                "share": Amount(within[row["kpi"]], "share"),
+            },
+        )
+        for row in judged
+        if row["standing"] != "no_target"
+    ]
+
+
+def _respondents_note(study: Study, answered: list[Measure]) -> list[Sentence]:
+    """Whom the survey KPIs speak for: those who answered, of those who were asked (K18)."""
+    asking = [measure for measure in answered if measure.of == "survey_answers"]
+    if not asking or not study.has("surveys", "answered_at"):
+        return []
+    surveys = study.table("surveys")
+    asked, answers = (
+        surveys.aggregate(a=surveys.count(), b=surveys["answered_at"].count()).to_pyarrow().to_pylist()[0].values()
+    )
+    if answers >= asked:
+        return [Sentence("kpis.scorecard.respondents", {"n": answers})]
+    share = Amount(answers / asked, "share")
+    return [Sentence("kpis.scorecard.non_response", {"n": answers, "asked": asked, "share": share})]
 
 
 def widened(row: Mapping[str, Any] | pd.Series[Any]) -> tuple[float, float]:
-    """The interval of an estimate's line as the likeness of an agent's tickets makes it."""
-    at, low, high, effect = (float(row[name]) for name in ("value", "low", "high", "design_effect"))
-    return _widened(at, low, high, effect, str(row["unit"]))
-
-
-def _widened(at: float, low: float, high: float, design_effect: float, unit: str) -> tuple[float, float]:
-    """The interval as the likeness of an agent's tickets makes it: half-widths times the root of the design effect.
+    """The interval of an estimate's line as the likeness of an agent's tickets makes it.
 
     Durations are widened by a factor, on the log scale: their intervals are not symmetric and never below zero. The
     interval of one that is not reached stays as it is.
     """
-    factor = 1.0 if math.isnan(design_effect) else max(design_effect, 1.0) ** 0.5
-    if unit == "seconds":
+    at, low, high, factor = (float(row[name]) for name in ("value", "low", "high", "widening"))
+    factor = 1.0 if math.isnan(factor) else factor
+    if row["unit"] == "seconds":
         return (at * (low / at) ** factor, at * (high / at) ** factor) if 0 < at < math.inf else (low, high)
-    least, most = {"share": (0.0, 1.0), "points": (-1.0, 1.0)}.get(unit, (-math.inf, math.inf))
+    least, most = {"share": (0.0, 1.0), "points": (-1.0, 1.0)}.get(str(row["unit"]), (-math.inf, math.inf))
     return max(least, at - (at - low) * factor), min(most, at + (high - at) * factor)
+
+
+def likeness_unknown(row: Mapping[str, Any] | pd.Series[Any]) -> bool:
+    """Whether agents are known, but too few to tell how alike their tickets are."""
+    return not math.isnan(float(row["clusters"])) and math.isnan(float(row["widening"]))
 
 
 def with_targets(table: pd.DataFrame, study: Study, measures: dict[str, Measure]) -> pd.DataFrame:
     """`table` of estimates with unit, headline flag, target of the headline statistic, and standing.
 
-    Standing: "met" or "missed" only if the whole interval, widened by the design effect of the agents where that is
+    Standing: "met" or "missed" only if the whole interval, widened for the likeness of an agent's tickets where that is
     known, lies on that side of the target; "open" otherwise.
     """
     table = table.copy()
@@ -168,17 +199,7 @@ def with_targets(table: pd.DataFrame, study: Study, measures: dict[str, Measure]
     table["target"] = targets.where(table["headline"])
     better = table["kpi"].map({name: measure.better for name, measure in measures.items()})
     table["standing"] = [
-        standing(*_widened(*ends), target, way)
-        for *ends, target, way in zip(
-            table["value"],
-            table["low"],
-            table["high"],
-            table["design_effect"],
-            table["unit"],
-            table["target"],
-            better,
-            strict=True,
-        )
+        standing(*widened(row), row["target"], way) for row, way in zip(records(table), better, strict=True)
     ]
     return table
 

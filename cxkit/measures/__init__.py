@@ -3,7 +3,7 @@
 from cxkit.measures.counting import tally, tally_rows, waterfall
 from cxkit.measures.estimate import closed_only, estimates, estimates_of
 from cxkit.measures.kinds import Count, Duration, Measure, Net, Ratio, Score, Share
-from cxkit.measures.needs import columns_of, missing
+from cxkit.measures.needs import check_group, columns_of, missing
 from cxkit.measures.registry import registry
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Ratio",
     "Score",
     "Share",
+    "check_group",
     "closed_only",
     "columns_of",
     "estimates",

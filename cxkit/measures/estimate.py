@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
 from cxkit.errors import MeasureError
 from cxkit.measures.counting import scans
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Estimated = tuple[dict[str, Interval], Floats]  # statistic -> one interval per group; influence of a row of each line
-_FEW_CLUSTERS = 5  # below it the spread between clusters cannot be told
+_MANY_CLUSTERS = 400  # from here on the corrections for few clusters no longer show
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +76,14 @@ def estimates(
 
     Columns: kpi, kind, stat (share | top_share, mean | net | median, p90, within, capped_mean | mean_seconds or mean |
     count), `by`..., value, low, high, n, open (censored, or not yet decidable), missing (not known), clusters,
-    design_effect. Shares are 0-1, nets -1 to 1, times seconds; infinite is "not reached". Groups without a counted row
-    are absent; without `by` there is always one line per statistic. With "month" a column `partial` marks the month
-    that `as_of` cuts short.
+    design_effect, widening. Shares are 0-1, nets -1 to 1, times seconds; infinite is "not reached". Groups without a
+    counted row are absent; without `by` there is always one line per statistic. With "month" a column `partial` marks
+    the month that `as_of` cuts short.
 
     Intervals treat rows as independent, as is right for what these agents did. `design_effect` is the factor by which
     the variance of the headline (of a duration: of the share finished by the median) grows when the clusters (agents)
-    stand for others; the mix of channels is taken as it is. Missing below five clusters.
+    stand for others, the mix of channels taken as it is; `widening` the factor on the half-widths of its interval that
+    follows, with Student's t for few clusters. Missing where the clusters are too few to tell.
 
     MeasureError when the data cannot carry a measure, naming what is missing.
     """
@@ -134,7 +136,7 @@ def _estimated(measure: Measure, lines: pd.DataFrame, groups: _Groups, level: fl
         lines, group, value, observed, n = lines[known], group[known], value[known], observed[known], n[known]
     rows = _Counted(group, value, observed, n, size)
     stats, influence = _ESTIMATE[measure.kind](measure, rows, level)
-    spread = _spread(rows, influence, lines) if "cluster" in lines else {}
+    spread = _spread(rows, influence, lines, level) if "cluster" in lines else {}
     return _tidy(measure, stats, groups.keys, {"n": rows.total(), **about, **spread})
 
 
@@ -196,30 +198,60 @@ _ESTIMATE: Mapping[str, Callable[..., Estimated]] = {
 }
 
 
-def _spread(rows: _Counted, influence: Floats, lines: pd.DataFrame) -> dict[str, Floats]:
-    """Number of clusters per group, and the ratio of the clustered to the independent variance of the headline.
+def _spread(rows: _Counted, influence: Floats, lines: pd.DataFrame, level: float) -> dict[str, Floats]:
+    """Number of clusters per group, design effect of the headline, and how much wider its interval would be.
 
-    Clustered: sum over clusters of squared summed influences, less the mean of their stratum, times G / (G - 1); rows
-    without a cluster stand alone.
+    Design effect: sum over clusters of squared summed influences, less the mean of their stratum, times what `_small`
+    asks for, over the independent variance; rows without a cluster stand alone. Widening: its root, times Student's t
+    over the normal quantile.
     """
     code, words = pd.factorize(lines["cluster"])
     clustered = code >= 0
     cell, found = pd.factorize(rows.group[clustered] * len(words) + code[clustered])
     owner = found // max(len(words), 1)
-    within = _within_stratum(rows, influence, lines["stratum"]) if "stratum" in lines else influence
+    stratum = pd.factorize(lines["stratum"], use_na_sentinel=False)[0] if "stratum" in lines else np.zeros_like(code)
+    within = _within_stratum(rows, influence, stratum)
     total = _summed(cell, (within * rows.n)[clustered], len(found))
     g = _summed(owner, np.ones_like(total), rows.groups)
+    part = pd.DataFrame({"group": rows.group, "cluster": code, "stratum": stratum, "n": rows.n})[clustered]
+    factor, freedom = _small(part.groupby(["group", "cluster", "stratum"])["n"].sum(), rows.groups)
     plain = rows.per_group(influence**2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        together = _summed(owner, total**2, rows.groups) * g / (g - 1)
+        together = _summed(owner, total**2, rows.groups) * factor
         effect = (together + rows.per_group(within**2 * ~clustered)) / plain
-    return {"clusters": g, "design_effect": np.where((g >= _FEW_CLUSTERS) & (plain > 0), effect, np.nan)}
+        effect = np.where((freedom > 1) & (plain > 0), effect, np.nan)
+        student = special.stdtrit(freedom, (1 + level) / 2) / special.ndtri((1 + level) / 2)
+        wider = np.sqrt(np.fmax(effect, 1)) * np.where(plain > 0, student, 1)  # equal values leave nothing to widen
+        widening = np.where(freedom > 1, wider, np.nan)
+    return {"clusters": g, "design_effect": effect, "widening": widening}
 
 
-def _within_stratum(rows: _Counted, influence: Floats, stratum: pd.Series[Any]) -> Floats:
+def _small(sizes: pd.Series[Any], groups: int) -> tuple[Floats, Floats]:
+    """Per group: the factor that makes a sum of squares over few clusters unbiased, and its degrees of freedom.
+
+    `sizes` holds rows per group, cluster and stratum. Taking a mean from each stratum costs freedom: with M = diag(n) -
+    sum of n_h n_h' / n_h the factor is sum(n^2) / ||M||^2, and G / (G - 1) where there is one stratum; freedom as
+    Satterthwaite (1946): tr(A)^2 / tr(A^2), A = M'M. Both are for rows that are independent between clusters.
+    """
+    factor, freedom = np.full(groups, np.nan), np.zeros(groups)
+    for at in sizes.index.unique("group").astype(np.int64):
+        table = sizes.loc[at].unstack("stratum", fill_value=0).to_numpy(dtype=np.float64)
+        clusters, strata = table.shape
+        if clusters > _MANY_CLUSTERS:
+            factor[at], freedom[at] = clusters / (clusters - strata), clusters - strata
+            continue
+        n = table.sum(axis=1)
+        m = np.diag(n) - (table / table.sum(axis=0)) @ table.T
+        a = m.T @ m
+        if clusters > 1 and np.trace(a) > 1e-9 * (n**2).sum():
+            factor[at] = clusters / (clusters - 1) if strata == 1 else (n**2).sum() / np.trace(a)
+            freedom[at] = np.trace(a) ** 2 / (a * a).sum()
+    return factor, freedom
+
+
+def _within_stratum(rows: _Counted, influence: Floats, stratum: NDArray[np.integer[Any]]) -> Floats:
     """`influence` less its mean in the group and stratum: the mix of strata is taken as it is."""
-    code, words = pd.factorize(stratum, use_na_sentinel=False)
-    cell, found = pd.factorize(rows.group * len(words) + code)
+    cell, found = pd.factorize(rows.group * (stratum.max(initial=0) + 1) + stratum)
     mean = _summed(cell, influence * rows.n, len(found)) / _summed(cell, rows.n, len(found))
     return np.asarray(influence - mean[cell])
 
@@ -251,7 +283,7 @@ def _tidy(
     measure: Measure, stats: Mapping[str, Interval], keys: pd.DataFrame, about: Mapping[str, Floats]
 ) -> pd.DataFrame:
     none = np.full(len(keys), np.nan)
-    about = {**dict.fromkeys(("n", "open", "missing", "clusters", "design_effect"), none), **about}
+    about = {**dict.fromkeys(("n", "open", "missing", "clusters", "design_effect", "widening"), none), **about}
     whole = {name: about[name].astype(np.int64) for name in ("n", "open", "missing")}
     shown = whole["n"] > 0 if len(keys.columns) else np.ones(len(keys), dtype=bool)
     tables = []

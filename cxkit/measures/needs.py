@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from cxkit.contract import load
-from cxkit.errors import MeasureError
+from cxkit.errors import MeasureError, ParameterError, nearest
 from cxkit.measures.expressions import known_column
 from cxkit.measures.kinds import Measure, Net, Score
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from cxkit.study import Study
 
 # survey answers are read together with the survey they belong to and its ticket
+_GROUPS = {"agent_id", "queue", "team", "topic"}  # texts that are groups, beside choices and yes or no
 _READ_WITH = {"survey_answers": ("survey_answers", "surveys", "tickets")}
 
 
@@ -20,6 +22,16 @@ def columns_of(study: Study, table: str) -> tuple[str, ...]:
     """Columns that conditions on `table` may read; of survey answers also those of the survey and its ticket."""
     names = [c for part in _READ_WITH.get(table, (table,)) if study.has(part) for c in study.columns(part)]
     return tuple(dict.fromkeys(names))
+
+
+def check_group(by: str, columns: Iterable[str]) -> None:
+    """ParameterError unless `by` is one of `columns` or one that the contract has: a slip, and no gap in the data."""
+    contract = [column for table in load().tables.values() for column in table.columns.values()]
+    known = {column.name for column in contract} | set(columns)
+    if by not in known:
+        usual = {column.name for column in contract if column.type in ("choice", "bool")} | _GROUPS
+        near = nearest(by, usual) or nearest(by, known) or "none"
+        raise ParameterError("group_unknown", by=by[:40], near=near, known=", ".join(sorted(usual)))
 
 
 def home_of(study: Study, table: str, column: str) -> str:

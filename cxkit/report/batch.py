@@ -13,7 +13,7 @@ from typing import Any
 from cxkit.errors import ReportError
 from cxkit.lang import LANGS
 from cxkit.lang.prose import localise
-from cxkit.measures import registry
+from cxkit.measures import check_group, registry
 from cxkit.report import document, manifest
 from cxkit.report.execute import Failure, Kernels, Limits, Run, execute, papermill
 from cxkit.report.manifest import Made
@@ -87,8 +87,11 @@ def run(
     require_folder(folder)
     as_of = next((str(job.parameters["as_of"]) for job in plan if job.parameters.get("as_of")), None)
     opened = open_study(study, as_of=as_of)
-    for kpi in {str(job.parameters["kpi"]) for job in plan if job.parameters.get("kpi")}:
-        registry(opened)[kpi]  # a KPI that is none is refused before anything starts
+    for name, given in {(n, str(v)) for job in plan for n, v in job.parameters.items() if v}:
+        if name in ("kpi", "survey_kpi"):
+            registry(opened)[given]  # one that is none is refused before anything starts
+        elif name == "by":
+            check_group(given, (column for table in opened.tables for column in opened.columns(table)))
     source = source_of(opened, period)
     return make_reports(plan, source, folder, jobs, progress, Limits(cell=cell_timeout, report=timeout))
 

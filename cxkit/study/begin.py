@@ -113,9 +113,7 @@ def _refuse_same_names(places: Iterable[Path]) -> None:
             raise StudyError("study_same_file_name", file=file)
 
 
-def settings_text(
-    name: str, time_zone: str, exports: Sequence[tuple[Path, str]], study: Path | None = None
-) -> str:
+def settings_text(name: str, time_zone: str, exports: Sequence[tuple[Path, str]], study: Path | None = None) -> str:
     """A study.toml with comments, for exports whose mappings are known; own mappings lie in the folder `study`."""
     week = next((week for week, zones in WEEKS.items() if time_zone in zones), MONDAY_WEEK)
     steps = sum((_steps(place, find_mapping(mapping, study)) for place, mapping in exports), Counter[str]())

@@ -16,7 +16,7 @@ from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
 from cxkit.contract import last_day, load, moment_of
-from cxkit.errors import StudyError, nearest
+from cxkit.errors import ParameterError, StudyError, nearest
 from cxkit.lang import resolve
 from cxkit.study.prepare import prepare
 from cxkit.study.settings import read_settings
@@ -106,13 +106,23 @@ def open_study(path: str | Path, as_of: str | dt.datetime | None = None) -> Stud
         path=folder,
         name=settings["name"],
         time_zone=settings["time_zone"],
-        as_of=newest(store) if declared is None else moment_of(declared, settings["time_zone"]),
+        as_of=newest(store) if declared is None else _as_of(declared, settings["time_zone"], given=bool(as_of)),
         languages=tuple(settings["languages"]),
         targets=settings["targets"],
         config=settings,
         intake=account,
         store=store,
     )
+
+
+def _as_of(declared: object, time_zone: str, given: bool) -> pd.Timestamp:
+    """The declared moment; one that was given with the call and is none is a wrong parameter, no fault of the study."""
+    try:
+        return moment_of(declared, time_zone)
+    except StudyError as wrong:
+        if given:
+            raise ParameterError(wrong.code, **wrong.params) from None
+        raise
 
 
 def newest(store: Store) -> pd.Timestamp:
@@ -168,8 +178,10 @@ def find_study(path: str | Path) -> Path:
             return place.resolve()
         if place.is_file() and place.name == "study.toml":
             return place.resolve().parent
-    homes = [(place.parent, given.parent) for place in places]
-    homes += [(Path.cwd() / "data", Path("data")), (kit_folder() / "data", Path("data"))]
-    beside = {at.name: shown for home, shown in reversed(homes) if home.is_dir() for at in home.iterdir() if at.is_dir()}
-    near = nearest(given.name, beside)
-    raise StudyError("study_folder", given=str(path), near=str(beside[near] / near) if near else "none")
+    data = Path("data")
+    homes = [(kit_folder() / data, data), (data, data), *((place.parent, given.parent) for place in reversed(places))]
+    beside = {
+        at.name: shown / at.name for home, shown in homes if home.is_dir() for at in home.iterdir() if at.is_dir()
+    }
+    near = beside.get(nearest(given.name, beside) or "", "none")
+    raise StudyError("study_folder", given=str(path), near=str(near))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import font_manager, ticker
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -27,8 +28,8 @@ CATEGORIES = (ACCENT, "#c8661b", GOOD, "#8a4f8d", "#b07800", "#3c89b8", "#6b6b6b
 
 Kind = Literal["categories", "series"]
 Unit = Literal["number", "count", "percent", "points", "seconds", "none"]
+_LONGEST_NAME = 40
 _WRITERS: dict[str, Callable[[float, str], str]] = {
-    "number": lambda x, g: number(x, g, 0 if float(x).is_integer() else 1),
     "count": count,
     "points": points,
     "seconds": lambda x, g: duration(x, g) if x else count(0, g),
@@ -118,6 +119,8 @@ def value_formatter(unit: Unit, lang: str | None = None) -> ticker.Formatter:
     lang = resolve(lang)
     if unit == "percent":
         return _PercentFormatter(lang)
+    if unit == "number":
+        return _NumberFormatter(lang)
     write = _WRITERS[unit]
     return ticker.FuncFormatter(lambda x, _: frame_line(write(x, lang), lang))
 
@@ -131,6 +134,18 @@ class _PercentFormatter(ticker.Formatter):
     def __call__(self, x: float, pos: int | None = None) -> str:
         whole = all(abs(at * 100 - round(at * 100)) < 1e-6 for at in self.axis.get_majorticklocs())  # type: ignore[union-attr]
         return frame_line(percent(x, self.lang, 0 if whole else 1), self.lang)
+
+
+class _NumberFormatter(ticker.Formatter):
+    """Numbers with as many decimals, up to three, as tell two ticks apart."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        ticks = np.asarray(self.axis.get_majorticklocs())  # type: ignore[union-attr]
+        enough = (d for d in range(3) if np.allclose(ticks * 10**d, np.round(ticks * 10**d), rtol=0, atol=1e-6))
+        return frame_line(number(x, self.lang, 0 if float(x).is_integer() else next(enough, 3)), self.lang)
 
 
 def finish(
@@ -160,6 +175,11 @@ def finish(
     return ax
 
 
+def _short(name: str) -> str:
+    """A name beside an axis, cut where it would push the picture off its page; the table beside it has it whole."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
 def _isolate_strings(ax: Axes, lang: str) -> None:
     titles = [ax.title, ax._left_title, ax._right_title]  # type: ignore[attr-defined]
     legend = ax.get_legend()
@@ -169,7 +189,7 @@ def _isolate_strings(ax: Axes, lang: str) -> None:
         text.set_parse_math(False)
     for axis in (ax.xaxis, ax.yaxis):
         if isinstance(axis.get_major_formatter(), ticker.FixedFormatter):
-            names = [frame_line(name.get_text(), lang) for name in axis.get_ticklabels()]
+            names = [frame_line(_short(name.get_text()), lang) for name in axis.get_ticklabels()]
             axis.set_ticks(axis.get_ticklocs(), names, parse_math=False)
     if legend and is_rtl(lang):
         for text in legend.get_texts():

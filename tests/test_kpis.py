@@ -13,6 +13,7 @@ from small_study import SmallStudy, small_study
 from statsmodels.stats.proportion import proportion_confint
 
 from cxkit import kpis, lang
+from cxkit.contract import moment_of
 from cxkit.errors import MeasureError, ParameterError, StudyError
 from cxkit.kpis.scorecard import standing, widened
 from cxkit.lang import LANGS
@@ -299,7 +300,7 @@ def test_an_empty_study_has_an_empty_scorecard(tmp_path: Path) -> None:
 def test_the_judged_interval_covers_new_draws_of_agents(agents: int, channels: int) -> None:
     """Simulated truth: normal scores with ICC .1 cut at a threshold, agents nested in channels, 300 draws.
 
-    Nominal coverage .95; 300 draws put it between .91 and .98 at three standard errors (0.95 - 3 sqrt(.95 * .05 / 300)).
+    Nominal coverage .95; three standard errors below it are 0.95 - 3 sqrt(.95 * .05 / 300) = .91.
     """
     rng = np.random.default_rng(20260701)
     share = Share("held", where="held", better="higher")
@@ -316,3 +317,23 @@ def test_the_judged_interval_covers_new_draws_of_agents(agents: int, channels: i
         low, high = widened(estimates_of(share, lines).assign(unit="share").iloc[0])
         covered += low <= truth <= high
     assert covered / 300 >= 0.91
+
+
+def test_the_month_in_which_the_data_begin_is_no_low_month(tmp_path: Path) -> None:
+    """P21 at the other end: two tickets of 31 December are not December's volume."""
+    days = pd.to_datetime(["2025-12-31", "2025-12-31", *pd.date_range("2026-01-01", "2026-02-28")])
+    tickets = pd.DataFrame({"ticket_id": [f"T{i}" for i in range(len(days))], "opened_at": days})
+    found = kpis.trend(small_study(tmp_path, "2026-03-01", {"tickets": tickets}), "volume")
+    complete = found.table.set_index("month")["complete"]
+    assert complete[pd.Timestamp("2025-12-01")] == False  # noqa: E712 - a numpy bool
+    assert complete[[pd.Timestamp("2026-01-01"), pd.Timestamp("2026-02-01")]].all()
+
+
+def test_a_day_as_of_leaves_out_the_next_days_midnight(tmp_path: Path) -> None:
+    """Calls that are dated by the day alone stand at midnight: those of 1 July are not part of June."""
+    calls = pd.DataFrame({"call_id": list("abc"), "arrived_at": ["2026-06-29", "2026-06-30", "2026-07-01"]})
+    calls = calls.assign(outcome="answered", wait_seconds=10.0)
+    study = small_study(tmp_path, str(moment_of("2026-06-30", "UTC")), {"calls": calls})
+    table = kpis.trend(study, "asa").table
+    assert table["n"].tolist() == [2]
+    assert not table["partial"].any()

@@ -204,7 +204,7 @@ def test_a_study_on_disk_becomes_reports(tmp_path):
     batch = run(study, [path], {"as_of": "2026-06-30", "minutes": "۴۵"}, "fa", tmp_path / "reports", progress=False)
     assert batch.raise_for_status().folder == tmp_path / "reports" / "shop" / "2026-06-30"
     found = json.loads(batch.results[0].paths["json"].read_text("utf-8"))
-    assert found["as_of"] == "2026-06-30T21:00:00Z"
+    assert found["as_of"] == "2026-06-30T20:59:59.999999Z"
     assert found["study_title"] == "فروشگاه"
     assert found["parameters"] == {"as_of": "2026-06-30", "minutes": 45, "words": ""}
     assert found["provenance"]["tables"]["tickets"]["rows"] == 2

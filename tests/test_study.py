@@ -145,9 +145,9 @@ def test_without_as_of_the_newest_observed_time_counts(tmp_path: Path):
 def test_as_of_is_taken_from_the_call_then_from_the_settings(tmp_path: Path):
     settings = 'time_zone = "Asia/Riyadh"\nas_of = 2025-03-03'
     folder = a_study(tmp_path / "s", settings, tickets=some_tickets())
-    assert open_study(folder).as_of == pd.Timestamp("2025-03-03 21:00")
-    assert open_study(folder, as_of="").as_of == pd.Timestamp("2025-03-03 21:00")
-    assert open_study(folder, as_of="2025-03-01").as_of == pd.Timestamp("2025-03-01 21:00")
+    assert open_study(folder).as_of == pd.Timestamp("2025-03-03 20:59:59.999999")
+    assert open_study(folder, as_of="").as_of == pd.Timestamp("2025-03-03 20:59:59.999999")
+    assert open_study(folder, as_of="2025-03-01").as_of == pd.Timestamp("2025-03-01 20:59:59.999999")
 
 
 def test_a_lone_time_far_ahead_does_not_move_as_of(tmp_path: Path):
@@ -271,7 +271,7 @@ def test_a_new_study_without_exports_says_what_it_lacks(tmp_path: Path):
     empty.touch()
     with pytest.raises(IntakeError):
         new_study("none", [empty], into=tmp_path)
-    study = new_study("none", into=tmp_path)
+    study = new_study("none", [], into=tmp_path)
     with pytest.raises(StudyError) as refused:
         prepare(study, again=True)
     assert refused.value.code == "study_no_tables"

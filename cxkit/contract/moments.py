@@ -10,17 +10,21 @@ import pandas as pd
 from cxkit.calendars import local_midnight
 from cxkit.errors import StudyError
 
+_TICK = pd.Timedelta(microseconds=1)  # the resolution of every table
+
 
 def moment_of(value: object, time_zone: str) -> pd.Timestamp:
-    """`value` as naive UTC. A time without an offset is local; a day without a time means its end.
+    """`value` as naive UTC. A time without an offset is local; a day without a time means its last moment.
+
+    The midnight after it belongs to the next day: rows that are dated by the day alone stand exactly there.
 
     >>> str(moment_of("2026-06-30", "Asia/Riyadh")), str(moment_of("2026-06-30T12:00:00Z", "Asia/Riyadh"))
-    ('2026-06-30 21:00:00', '2026-06-30 12:00:00')
+    ('2026-06-30 20:59:59.999999', '2026-06-30 12:00:00')
     """
     try:
         given = _parsed(value)
         if type(given) is dt.date:
-            found = local_midnight(given + dt.timedelta(days=1), time_zone)
+            found = local_midnight(given + dt.timedelta(days=1), time_zone) - _TICK
         else:
             at = pd.Timestamp(given)
             aware = at if at.tzinfo else at.tz_localize(ZoneInfo(time_zone))

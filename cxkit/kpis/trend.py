@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cxkit import figures
+from cxkit.calendars import local_midnight
 from cxkit.kpis.scorecard import with_targets
 from cxkit.lang import Amount, Coded, Range, Sentence, month, say, value
-from cxkit.measures import estimates, missing, registry
+from cxkit.measures import begins_at, estimates, missing, registry
 from cxkit.result import Result, by_unit, not_answerable, span
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _stat(trend: Trend) -> str:
 def trend(study: Study, kpi: str, level: float = 0.95) -> Result:
     """The headline statistic of `kpi` in every month of the study's calendar.
 
-    A month is complete when it was over at `as_of`; a later fall in an incomplete month is no finding.
+    A month is complete when the data cover it and it was over at `as_of`; a fall in another is no finding.
     """
     measures = registry(study)
     measure = measures[kpi]
@@ -117,7 +118,10 @@ def trend(study: Study, kpi: str, level: float = 0.95) -> Result:
     table = found[found["headline"]].sort_values("month").reset_index(drop=True)
     # A month is settled when it was over, and when none of its yes-or-no cases still waits for its follow-up.
     undecided = table["kind"].eq("share") & table["open"].gt(0)
-    table["complete"] = ~table["partial"] & ~undecided
+    # The first month is settled when the data begin with it, give or take a long weekend.
+    begins = begins_at(study, measure) - pd.Timedelta(days=4)
+    late = [local_midnight(pd.Timestamp(m).date(), study.time_zone) < begins for m in table["month"]]
+    table["complete"] = ~table["partial"] & ~undecided & ~np.array(late, dtype=bool)
     thin = table[(table["n"] < THIN) & table["value"].notna()]
     notes = [Sentence("kpis.trend.thin", {"n": len(thin), "least": THIN})] if len(thin) else []
     if not table["complete"].all():

@@ -5,6 +5,7 @@ from cxkit.measures.estimate import closed_only, estimates, estimates_of
 from cxkit.measures.kinds import Count, Duration, Measure, Net, Ratio, Score, Share
 from cxkit.measures.needs import check_group, columns_of, missing
 from cxkit.measures.registry import registry
+from cxkit.measures.rows import begins_at
 
 __all__ = [
     "Count",
@@ -14,6 +15,7 @@ __all__ = [
     "Ratio",
     "Score",
     "Share",
+    "begins_at",
     "check_group",
     "closed_only",
     "columns_of",

@@ -298,7 +298,8 @@ def _tidy(
 def _cut_short(study: Study, months: pd.Series) -> pd.Series:
     """True for the month that is not over at `as_of`."""
     current = months_of(study)[0]
-    return months.eq(pd.Timestamp(current.first_on)) & (current.end_at > study.as_of)
+    over = current.end_at <= study.as_of + pd.Timedelta(microseconds=1)  # its last moment has passed
+    return months.eq(pd.Timestamp(current.first_on)) & (not over)
 
 
 def _named(by: Sequence[str] | str) -> tuple[str, ...]:

@@ -62,13 +62,16 @@ def counted_value(measure: Measure, table: ir.Table, as_of: pd.Timestamp) -> tup
 
 def months_of(study: Study, measure: Measure | None = None) -> tuple[Period, ...]:
     """The months of the study's calendar from the measure's earliest date (or from `as_of`) up to `as_of`."""
-    first = study.as_of
-    if measure is not None:
-        home = study.table(home_of(study, measure.of, measure.dated_by))
-        earliest = dated(measure, home).min().to_pandas()  # one column, before any join
-        first = first if pd.isna(earliest) else min(pd.Timestamp(earliest), first)
+    first = study.as_of if measure is None else min(begins_at(study, measure), study.as_of)
     calendar = study.config.get("calendar", {}).get("months", "gregorian")
     return tuple(month_edges(first, study.as_of, study.time_zone, calendar))
+
+
+def begins_at(study: Study, measure: Measure) -> pd.Timestamp:
+    """The earliest moment that rows of `measure` are attributed to; `as_of` where there is none."""
+    home = study.table(home_of(study, measure.of, measure.dated_by))
+    earliest = dated(measure, home).min().to_pandas()  # one column, before any join
+    return study.as_of if pd.isna(earliest) else pd.Timestamp(earliest)
 
 
 def month_number(at: ir.TimestampColumn, months: Sequence[Period]) -> ir.Value:

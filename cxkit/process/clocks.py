@@ -39,7 +39,9 @@ class Concentration:
         """Which timer rule holds: "clock", "day" or "none"."""
         if self.mode_share >= share:
             return "clock"
-        return "day" if self.window_share >= DAY_SHARE and self.before_share <= FLOOR * self.window_share else "none"
+        sharp = self.window_share >= DAY_SHARE and self.before_share <= FLOOR * self.window_share
+        # Below two days the floor is no evidence: ordinary work that takes a day or so hardly ever takes minutes.
+        return "day" if sharp and self.window_seconds >= 2 * DAY else "none"
 
 
 def concentration(seconds: NDArray[np.floating]) -> Concentration:

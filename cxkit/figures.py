@@ -148,6 +148,11 @@ class _NumberFormatter(ticker.Formatter):
         return frame_line(number(x, self.lang, 0 if float(x).is_integer() else next(enough, 3)), self.lang)
 
 
+def axis_name(name: str) -> str:
+    """A name beside an axis, cut where it would push the picture off its page; the table beside it has it whole."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
 def finish(
     ax: Axes, lang: str | None = None, kind: Kind = "series", unit: Unit = "number", value_axis: Literal["x", "y"] = "y"
 ) -> Axes:
@@ -175,11 +180,6 @@ def finish(
     return ax
 
 
-def _short(name: str) -> str:
-    """A name beside an axis, cut where it would push the picture off its page; the table beside it has it whole."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-
-
 def _isolate_strings(ax: Axes, lang: str) -> None:
     titles = [ax.title, ax._left_title, ax._right_title]  # type: ignore[attr-defined]
     legend = ax.get_legend()
@@ -189,7 +189,7 @@ def _isolate_strings(ax: Axes, lang: str) -> None:
         text.set_parse_math(False)
     for axis in (ax.xaxis, ax.yaxis):
         if isinstance(axis.get_major_formatter(), ticker.FixedFormatter):
-            names = [frame_line(_short(name.get_text()), lang) for name in axis.get_ticklabels()]
+            names = [frame_line(name.get_text(), lang) for name in axis.get_ticklabels()]
             axis.set_ticks(axis.get_ticklocs(), names, parse_math=False)
     if legend and is_rtl(lang):
         for text in legend.get_texts():

@@ -169,6 +169,7 @@ def test_the_fixtures_in_other_encodings_hold_the_same_tickets():
 
 
 FIELDS = st.lists(st.text(st.sampled_from('ab ,;"\n\r۱٢سی'), max_size=6), min_size=1, max_size=4)
+FIELDS = FIELDS.filter(lambda fields: fields != [""])  # a lone "" is a short record to us, a blank one to csv
 
 
 @given(st.lists(FIELDS, min_size=1, max_size=30), st.sampled_from(["\n", "\r\n"]))

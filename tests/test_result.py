@@ -116,3 +116,14 @@ def test_no_data_is_a_printed_answer(code: str) -> None:
     answer = not_answerable("common.verdict", ("events.case_id", "events.at"))
     assert "events.case_id, events.at" in answer.verdict(code)
     assert answer.to_dict()["verdict"][0]["params"]["question"] == "common.verdict"
+
+
+def test_ticks_are_told_apart_and_long_names_leave_room_for_the_picture() -> None:
+    """Half a day on an axis is not 0, 0.1, 0.1, 0.2, 0.2; a name of 600 letters does not push the bars off the page."""
+    axis = figures.own_axes(None, "en")
+    axis.set_xlim(0, 0.25)
+    figures.finish(axis, "en", unit="number", value_axis="x")
+    shown = [axis.xaxis.get_major_formatter()(at) for at in axis.get_xticks()]
+    assert len(set(shown)) == len(shown)
+    assert figures.axis_name("Wait for the customer") == "Wait for the customer"
+    assert len(figures.axis_name("L" * 600)) == 40

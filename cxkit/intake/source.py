@@ -95,8 +95,9 @@ def read_table(
         raise IntakeError("intake_empty_file", file=file)
     headers = _once_each(heads[0])
     before = header_rows + (hint is not None) + _blank_lines(text)
-    cells, ragged = _records(body, len(headers), separator, file, before)
-    numbers = np.setdiff1d(np.arange(len(cells) + len(ragged)) + before + 1, [row for row, _ in ragged])
+    cells, misfits = _records(body, len(headers), separator, file, before)
+    numbers = np.setdiff1d(np.arange(len(cells) + len(misfits)) + before + 1, [row for row, _ in misfits])
+    ragged = [(row, short) for row, short in misfits if short is not None]
     filled = _filled(cells)
     source = Source(file, decoded.encoding, separator, headers, cells.filter(pa.array(filled)), numbers[filled])
     source.notes.extend(decoded.notes)
@@ -131,7 +132,7 @@ def _once_each(headers: list[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-Ragged = list[tuple[int, bool]]  # row number, and whether the record is too short (else too long)
+Ragged = list[tuple[int, bool | None]]  # row number, and whether the record is too short (else too long); None: blank
 
 
 def _records(body: str, width: int, separator: str, file: str, before: int) -> tuple[pa.Table, Ragged]:
@@ -142,7 +143,11 @@ def _records(body: str, width: int, separator: str, file: str, before: int) -> t
     ragged: Ragged = []
 
     def note(row: pacsv.InvalidRow) -> str:
-        ragged.append(((row.number or 0) + before, row.actual_columns < row.expected_columns))
+        content = any(
+            any(fields) for fields in csv.reader(io.StringIO(row.text or "", newline=""), delimiter=separator)
+        )
+        short = row.actual_columns < row.expected_columns if content else None  # without any content it is no record
+        ragged.append(((row.number or 0) + before, short))
         return "skip"
 
     names = [str(i) for i in range(width)]
@@ -180,7 +185,7 @@ def _filled(cells: pa.Table) -> NDArray[np.bool_]:
     return found
 
 
-def _note_ragged(source: Source, ragged: Ragged) -> None:
+def _note_ragged(source: Source, ragged: list[tuple[int, bool]]) -> None:
     source.total = len(source.rows) + len(ragged)
     for rule, short in (("too_few_fields", True), ("too_many_fields", False)):
         rows = np.array([row for row, is_short in ragged if is_short is short], dtype=np.int64)

@@ -77,7 +77,7 @@ class ByGroup(Result):
             colour = figures.ACCENT if row["n"] >= THIN else figures.MUTED
             ax.hlines(at, row["low"], high, color=colour, linewidth=6, alpha=0.35)
             ax.plot(row["value"], at, "o", color=colour)
-        ax.set_yticks(range(len(shown)), [value(self.by, group, lang) for group in shown[self.by]])
+        ax.set_yticks(range(len(shown)), [figures.axis_name(value(self.by, group, lang)) for group in shown[self.by]])
         ax.set_ylim(-0.7, len(shown) - 0.3)
         unit = str(shown["unit"].iloc[0]) if len(shown) else "number2"
         stat = str(shown["stat"].iloc[0]) if len(shown) else ""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from cxkit.figures import ACCENT, CATEGORIES, GOOD, INK, MUTED, WARN, finish, own_axes
+from cxkit.figures import ACCENT, CATEGORIES, GOOD, INK, MUTED, WARN, axis_name, finish, own_axes
 from cxkit.lang import Coded, Lasting, Sentence, duration, is_rtl, percent, say, value
 from cxkit.process.core import Rows, hand_offs_from, reach, rows_by_code, stations, transitions
 from cxkit.process.doubts import doubts
@@ -101,7 +101,7 @@ class Stages(Result):
         )
         for y, row in zip(place, shown.to_dict("records"), strict=True):
             _write_median(ax, float(y), row, size, lang)
-        ax.set_yticks(place, [activity_word(a, lang) for a in shown["activity"]])
+        ax.set_yticks(place, [axis_name(activity_word(a, lang)) for a in shown["activity"]])
         ax.set(xlabel=say(f"process.axis.{unit}_in_stage", lang), ylabel="")
         ax.set_xlim(left=0)
         ax.margins(x=0.12)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
-from cxkit.figures import ACCENT, CATEGORIES, INK, LINE, PAPER, finish, own_axes
+from cxkit.figures import ACCENT, CATEGORIES, INK, LINE, PAPER, axis_name, finish, own_axes
 from cxkit.lang import Coded, Lasting, Sentence, count, is_rtl, percent, say
 from cxkit.process.core import EventLog, case_seconds, directly_follows, trace_of, traces
 from cxkit.process.doubts import tie_sensitivity
@@ -184,9 +184,13 @@ class Follows(Result):
                     ax.text(x, y, percent(share, lang, 0), ha="center", va="center", fontsize=8.5, color=ink)
         ax.set_xlim(-0.5, len(tos) - 0.5)
         ax.set_ylim(len(froms) - 0.5, -0.5)
-        ax.set_yticks(range(len(froms)), [activity_word(a, lang) for a in froms])
+        ax.set_yticks(range(len(froms)), [axis_name(activity_word(a, lang)) for a in froms])
         ax.set_xticks(
-            range(len(tos)), [activity_word(a, lang) for a in tos], rotation=30, ha="right", rotation_mode="anchor"
+            range(len(tos)),
+            [axis_name(activity_word(a, lang)) for a in tos],
+            rotation=30,
+            ha="right",
+            rotation_mode="anchor",
         )
         ax.set(ylabel=say("process.axis.from", lang), xlabel=say("process.axis.to", lang))
         finish(ax, lang, kind="categories", unit="none", value_axis="x")

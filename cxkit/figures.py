@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib import font_manager, ticker
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.category import StrCategoryLocator
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -188,7 +189,7 @@ def _isolate_strings(ax: Axes, lang: str) -> None:
         text.set_text(frame_line(text.get_text(), lang))
         text.set_parse_math(False)
     for axis in (ax.xaxis, ax.yaxis):
-        if isinstance(axis.get_major_formatter(), ticker.FixedFormatter):
+        if isinstance(axis.get_major_locator(), ticker.FixedLocator | StrCategoryLocator):  # names, one a tick
             names = [frame_line(name.get_text(), lang) for name in axis.get_ticklabels()]
             axis.set_ticks(axis.get_ticklocs(), names, parse_math=False)
     if legend and is_rtl(lang):

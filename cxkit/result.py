@@ -234,7 +234,8 @@ def table_html(table: pd.DataFrame, formats: Mapping[str, Format], lang: str | N
 
 def _td(css: str, text: str) -> str:
     towards = f' dir="{text_direction(text)}"' if css == "t" else ""
-    return f'<td class="{css}"{towards}>{html.escape(text)}</td>'
+    words = html.escape(text)
+    return f'<td class="{css}"{towards}>{words if css in ("n", "d") else f"<bdi>{words}</bdi>"}</td>'
 
 
 _CSS = {"seconds": "d", "date": "d", "month": "d", "moment": "d", "text": "t"} | dict.fromkeys(_NUMERIC, "n")

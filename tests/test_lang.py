@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 
 import jdatetime
 import numpy as np
@@ -241,3 +242,11 @@ def test_nearest_finds_the_slip_of_a_finger_and_nothing_else() -> None:
     """difflib's ratio of at least .6."""
     assert nearest("Lagn", ["lang", "study"]) == "lang"
     assert nearest("zzz", ["lang", "study"]) is None
+
+
+def test_every_refusal_that_the_code_raises_has_its_sentence(root: Path) -> None:
+    """A code without words would be shown to the analyst as it is."""
+    raised = re.compile(r"""(?:\w+Error|_refuse|self\._refused)\(\s*["']([a-z]+_[a-z_]+|[a-z]{4,})["']\s*[,)]""")
+    codes = {code for file in (root / "cxkit").rglob("*.py") for code in raised.findall(file.read_text("utf-8"))}
+    assert len(codes) > 100
+    assert sorted(code for code in codes if not lang.has(f"error.{code}")) == []

@@ -101,6 +101,13 @@ def test_bars_start_at_the_readers_edge(shares: Shares) -> None:
     assert not shares.plot(lang="en").xaxis_inverted()
 
 
+def test_the_names_beside_an_axis_run_in_the_readers_direction(shares: Shares) -> None:
+    """UAX 9: a name that begins with Latin letters would otherwise set its own direction."""
+    with figures.style("fa"):
+        names = [label.get_text() for label in shares.plot(lang="fa").get_yticklabels()]
+    assert names == ["\u2067CSAT: $5\u2069", "\u2067ب\u2069"]
+
+
 def test_the_readers_own_settings_come_back(shares: Shares) -> None:
     """A figure must not change the style of the notebook."""
     import matplotlib as mpl

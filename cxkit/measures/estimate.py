@@ -213,8 +213,8 @@ def _spread(rows: _Counted, influence: Floats, lines: pd.DataFrame, level: float
     within = _within_stratum(rows, influence, stratum)
     total = _summed(cell, (within * rows.n)[clustered], len(found))
     g = _summed(owner, np.ones_like(total), rows.groups)
-    part = pd.DataFrame({"group": rows.group, "cluster": code, "stratum": stratum, "n": rows.n})[clustered]
-    factor, freedom = _small(part.groupby(["group", "cluster", "stratum"])["n"].sum(), rows.groups)
+    part = rows.group[clustered], code[clustered], stratum[clustered]
+    factor, freedom = _small(*part, rows.n[clustered], rows.groups)
     plain = rows.per_group(influence**2)
     with np.errstate(divide="ignore", invalid="ignore"):
         together = _summed(owner, total**2, rows.groups) * factor
@@ -226,27 +226,46 @@ def _spread(rows: _Counted, influence: Floats, lines: pd.DataFrame, level: float
     return {"clusters": g, "design_effect": effect, "widening": widening}
 
 
-def _small(sizes: pd.Series[Any], groups: int) -> tuple[Floats, Floats]:
+def _small(
+    group: NDArray[np.integer[Any]],
+    cluster: NDArray[np.integer[Any]],
+    stratum: NDArray[np.integer[Any]],
+    n: Floats,
+    groups: int,
+) -> tuple[Floats, Floats]:
     """Per group: the factor that makes a sum of squares over few clusters unbiased, and its degrees of freedom.
 
-    `sizes` holds rows per group, cluster and stratum. Taking a mean from each stratum costs freedom: with M = diag(n) -
-    sum of n_h n_h' / n_h the factor is sum(n^2) / ||M||^2, and G / (G - 1) where there is one stratum; freedom as
+    Taking a mean from each stratum costs freedom: with n_h the rows of each cluster in stratum h and M = diag(n) - sum
+    of n_h n_h' / n_h the factor is sum(n^2) / ||M||^2, and G / (G - 1) where there is one stratum; freedom as
     Satterthwaite (1946): tr(A)^2 / tr(A^2), A = M'M. Both are for rows that are independent between clusters.
     """
     factor, freedom = np.full(groups, np.nan), np.zeros(groups)
-    for at in sizes.index.unique("group").astype(np.int64):
-        table = sizes.loc[at].unstack("stratum", fill_value=0).to_numpy(dtype=np.float64)
-        clusters, strata = table.shape
-        if clusters > _MANY_CLUSTERS:
-            factor[at], freedom[at] = clusters / (clusters - strata), clusters - strata
-            continue
-        n = table.sum(axis=1)
-        m = np.diag(n) - (table / table.sum(axis=0)) @ table.T
-        a = m.T @ m
-        if clusters > 1 and np.trace(a) > 1e-9 * (n**2).sum():
-            factor[at] = clusters / (clusters - 1) if strata == 1 else (n**2).sum() / np.trace(a)
-            freedom[at] = np.trace(a) ** 2 / (a * a).sum()
+    strata = int(stratum.max(initial=0)) + 1
+    place, cells = pd.factorize((group * (int(cluster.max(initial=0)) + 1) + cluster) * strata + stratum)
+    rows = _summed(place, n, len(cells))
+    owner, who = np.divmod(cells // strata, int(cluster.max(initial=0)) + 1)
+    for at in np.unique(owner):
+        mine = owner == at
+        _, row = np.unique(who[mine], return_inverse=True)
+        _, column = np.unique(cells[mine] % strata, return_inverse=True)
+        table = np.zeros((row.max() + 1, column.max() + 1))
+        table[row, column] = rows[mine]
+        factor[at], freedom[at] = _correction(table)
     return factor, freedom
+
+
+def _correction(table: Floats) -> tuple[float, float]:
+    """Factor and degrees of freedom for one group: rows per cluster (down) and stratum (across)."""
+    clusters, strata = table.shape
+    if clusters > _MANY_CLUSTERS:
+        return clusters / (clusters - strata), clusters - strata
+    n = table.sum(axis=1)
+    m = np.diag(n) - (table / table.sum(axis=0)) @ table.T
+    a = m.T @ m
+    trace, squares = float(np.trace(a)), float((n**2).sum())
+    if clusters < 2 or trace <= 1e-9 * squares:
+        return np.nan, 0.0
+    return clusters / (clusters - 1) if strata == 1 else squares / trace, trace**2 / float((a * a).sum())
 
 
 def _within_stratum(rows: _Counted, influence: Floats, stratum: NDArray[np.integer[Any]]) -> Floats:

@@ -108,10 +108,9 @@ class Timers(Result):
 
     def plot(self, ax: Axes | None = None, lang: str | None = None) -> Axes:
         """How long the visits of the most timer-like transition last."""
-        ax = own_axes(ax, lang, self.size)
         if self.seconds is None:
-            ax.set_axis_off()
-            return ax
+            return super().plot(ax, lang)
+        ax = own_axes(ax, lang, self.size)
         top = self.table.to_dict("records")[0]
         days = np.sort(self.seconds) / DAY
         ax.hist(days, bins=60, range=(0, max(float(days[int(0.99 * (len(days) - 1))]), 1e-9)), color=ACCENT)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Estimated = tuple[dict[str, Interval], Floats]  # statistic -> one interval per group; influence of a row of each line
-_MANY_CLUSTERS = 400  # from here on the corrections for few clusters no longer show
+_MANY_CLUSTERS = 60  # above it the corrections for few clusters no longer show
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,6 @@ class Scorecard(Result):
         "standing": "code",
         "n": "count",
         "open": "count",
-        "clusters": "count",
     }
 
     def sentences(self) -> tuple[Sentence, ...]:

@@ -84,7 +84,8 @@ ALL_STEPS = ["making .venv", "installing", "compiling", "installing cxkit"]
 
 def test_an_old_python_can_read_the_script():
     """Python 3.6 is the oldest that systems of 2026 still carry; a SyntaxError would tell nobody what to do."""
-    ast.parse((ROOT / "cx.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+    read = ast.parse((ROOT / "cx.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+    assert "main" in {part.name for part in read.body if isinstance(part, ast.FunctionDef)}
 
 
 def test_an_old_python_is_told_in_one_line_what_to_do():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -337,3 +338,32 @@ def test_a_day_as_of_leaves_out_the_next_days_midnight(tmp_path: Path) -> None:
     table = kpis.trend(study, "asa").table
     assert table["n"].tolist() == [2]
     assert not table["partial"].any()
+
+
+def test_who_answered_is_counted_as_at_the_date_of_the_report(tmp_path: Path) -> None:
+    """Counted by hand: by 10 January two of four had answered; the third answer and the fifth question came later."""
+    sent = ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-02-01"]
+    answered = ["2026-01-02", "2026-01-05", "2026-01-20", None, None]
+    surveys = pd.DataFrame({"response_id": list("abcde"), "sent_at": sent, "answered_at": answered})
+    answers = pd.DataFrame({"response_id": list("abc"), "item": "csat", "value": [5.0, 1.0, 5.0]})
+    study = small_study(tmp_path, "2026-01-10", {"surveys": surveys, "survey_answers": answers})
+    (said,) = [note for note in kpis.scorecard(study).notes if note.key == "kpis.scorecard.non_response"]
+    assert said.to_dict()["params"] == {"n": 2, "asked": 4, "share": 0.5}
+
+
+def test_an_export_of_answers_alone_does_not_claim_to_know_who_was_asked(tmp_path: Path) -> None:
+    """Without invitations there is no response rate, and the note says so."""
+    surveys = pd.DataFrame({"response_id": list("ab"), "answered_at": ["2026-01-02", "2026-01-05"]})
+    answers = pd.DataFrame({"response_id": list("ab"), "item": "csat", "value": [5.0, 1.0]})
+    card = kpis.scorecard(small_study(tmp_path, "2026-01-10", {"surveys": surveys, "survey_answers": answers}))
+    (said,) = [note for note in card.notes if note.key == "kpis.scorecard.respondents"]
+    assert said.params == {"n": 2}
+
+
+def test_a_miss_is_said_with_the_interval_that_was_judged(service: SmallStudy) -> None:
+    """The sentence must not quote a narrower interval than the verdict rests on."""
+    strict = dataclasses.replace(service, targets={"resolution_time": 60.0})
+    card = kpis.scorecard(strict)
+    row = card.table[(card.table["kpi"] == "resolution_time") & card.table["headline"]].iloc[0]
+    (said,) = [sentence for sentence in card.sentences() if sentence.key == "kpis.scorecard.missed"]
+    assert said.to_dict()["params"]["interval"] == pytest.approx(list(widened(row)))

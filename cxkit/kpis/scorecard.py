@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from cxkit import figures
 from cxkit.kpis.words import UNITS, thin_note
 from cxkit.lang import Amount, Coded, Range, Sentence, frame_line, is_rtl, value
-from cxkit.measures import Measure, estimates, missing, registry
+from cxkit.measures import Measure, Share, estimates, missing, registry
 from cxkit.result import Result, by_unit, records, span
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 THIN = 30  # cases below which an estimate gets a note
 WIDE = 1.2  # widening from which the likeness of an agent's tickets gets a note
+_RESPONSE = Share("response rate", of="surveys", where="answered_at is not None", cluster="", stratum="")
 _COLOURS = {"met": figures.GOOD, "missed": figures.BAD, "open": figures.MUTED, "no_target": figures.ACCENT}
 
 
@@ -50,7 +51,7 @@ class Scorecard(Result):
         judged = self.table[self.table["standing"] != "no_target"]
         counts = {standing: int((judged["standing"] == standing).sum()) for standing in ("met", "missed", "open")}
         said = [Sentence("kpis.scorecard.summary", {"n": len(judged), **counts})] if len(judged) else []
-        said += [_miss(row) for row in judged[judged["standing"] == "missed"].itertuples()]
+        said += [_miss(row) for row in records(judged[judged["standing"] == "missed"])]
         if self.unanswered:
             said.append(Sentence("kpis.scorecard.unanswered", {"n": len(self.unanswered)}))
         return tuple(said) or (Sentence("kpis.scorecard.nothing"),)
@@ -97,16 +98,11 @@ def _strip(ax: Axes, row: Mapping[str, Any], lang: str | None) -> None:
     figures.finish(ax, lang, "categories", figures.axis_unit(str(row["unit"])), "x")
 
 
-def _miss(row: object) -> Sentence:
-    return Sentence(
-        "kpis.scorecard.missed",
-        {
-            "kpi": Coded("kpi", row.kpi),  # type: ignore[attr-defined]
-            "target": Amount(row.target, row.unit),  # type: ignore[attr-defined]
-            "value": Amount(row.value, row.unit),  # type: ignore[attr-defined]
-            "interval": Range(row.low, row.high, row.unit),  # type: ignore[attr-defined]
-        },
-    )
+def _miss(row: Mapping[str, Any]) -> Sentence:
+    spoken = {name: Amount(row[name], row["unit"]) for name in ("target", "value")}
+    # The interval that was judged: the plain one of the table may be narrower.
+    interval = Range(*widened(row), row["unit"])
+    return Sentence("kpis.scorecard.missed", {"kpi": Coded("kpi", row["kpi"]), **spoken, "interval": interval})
 
 
 def scorecard(study: Study, level: float = 0.95) -> Scorecard:
@@ -123,7 +119,7 @@ def scorecard(study: Study, level: float = 0.95) -> Scorecard:
     notes += [_clustered_note(row) for row in headlines if row["widening"] > WIDE]
     few = [row for row in headlines if likeness_unknown(row) and row["clusters"] > 0]
     notes += [Sentence("kpis.scorecard.few_agents", {"clusters": int(few[0]["clusters"])})] if few else []
-    notes += [*_promise_notes(table), *_respondents_note(study, answered)]
+    notes += [*_promise_notes(table), *_respondents_note(study, headlines, measures)]
     return Scorecard(table, tuple(notes), unanswered)
 
 
@@ -150,19 +146,17 @@ def _promise_notes(table: pd.DataFrame) -> list[Sentence]:
     ]
 
 
-def _respondents_note(study: Study, answered: list[Measure]) -> list[Sentence]:
-    """Whom the survey KPIs speak for: those who answered, of those who were asked (K18)."""
-    asking = [measure for measure in answered if measure.of == "survey_answers"]
-    if not asking or not study.has("surveys", "answered_at"):
+def _respondents_note(study: Study, headlines: list[dict[str, Any]], measures: Mapping[str, Measure]) -> list[Sentence]:
+    """Whom the survey KPIs speak for: those who answered, of those who were asked (K18), as at the study's `as_of`."""
+    answers = max((row["n"] for row in headlines if measures[row["kpi"]].of == "survey_answers"), default=0)
+    if not answers:
         return []
-    surveys = study.table("surveys")
-    asked, answers = (
-        surveys.aggregate(a=surveys.count(), b=surveys["answered_at"].count()).to_pyarrow().to_pylist()[0].values()
-    )
-    if answers >= asked:
-        return [Sentence("kpis.scorecard.respondents", {"n": answers})]
-    share = Amount(answers / asked, "share")
-    return [Sentence("kpis.scorecard.non_response", {"n": answers, "asked": asked, "share": share})]
+    response = None if missing(_RESPONSE, study) else estimates(study, _RESPONSE).iloc[0]
+    if response is None or response["value"] in (0, 1):  # an export of answers alone does not know who was asked
+        return [Sentence("kpis.scorecard.respondents", {"n": int(answers)})]
+    asked, share = int(response["n"]), float(response["value"])
+    facts = {"n": round(share * asked), "asked": asked, "share": Amount(share, "share")}
+    return [Sentence("kpis.scorecard.non_response", facts)]
 
 
 def widened(row: Mapping[str, Any] | pd.Series[Any]) -> tuple[float, float]:

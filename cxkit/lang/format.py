@@ -1,8 +1,7 @@
-"""Numbers, shares, durations and dates as each language writes them."""
+"""Numbers, shares and durations as each language writes them; every value in its unit."""
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import math
 from collections.abc import Callable
@@ -13,10 +12,9 @@ import pandas as pd
 from icu4py.messageformat import MessageFormat
 
 from cxkit.lang.catalogue import _BARE_ALM, Word, has, say
-from cxkit.lang.direction import is_rtl
+from cxkit.lang.dates import MISSING, WRITERS, moment
 from cxkit.lang.session import LOCALES, resolve
 
-MISSING = "–"
 _UNITS = (("days", 86_400.0, 172_800.0), ("hours", 3_600.0, 5_400.0), ("minutes", 60.0, 90.0), ("seconds", 1.0, 0.0))
 
 
@@ -114,55 +112,6 @@ def _inside(x: float, unit: str, lang: str | None) -> str:
     return duration(x, lang, in_sentence=True) if unit == "seconds" else write(x, unit, lang)
 
 
-@functools.cache
-def _day(pattern: str, locale: str) -> MessageFormat:
-    return MessageFormat(f"{{d, date,{pattern}}}", locale)
-
-
-def date(day: dt.date | pd.Timestamp | None, lang: str | None = None) -> str:
-    """A day: Gregorian in English and Arabic, Jalali in Persian."""
-    return MISSING if day is None or pd.isna(day) else _when(day, "d MMMM y", LOCALES[resolve(lang)])
-
-
-def month(day: dt.date | pd.Timestamp | None, lang: str | None = None, short: bool = False) -> str:
-    """The month that `day` opens, with its year: in the calendar in which `day` is a first of the month.
-
-    A Gregorian month keeps its Gregorian name in Persian, and a Jalali month its Persian name in English: June is not
-    Tir. (No first of a Jalali month is a first of a Gregorian month.)
-    """
-    if day is None or pd.isna(day):
-        return MISSING
-    calendar = "gregory" if day.day == 1 else "persian"
-    return _when(day, "MMM y" if short else "MMMM y", f"{LOCALES[resolve(lang)]}-u-ca-{calendar}")
-
-
-def moment(at: dt.datetime | pd.Timestamp | None, lang: str | None = None) -> str:
-    """A day with its time of day, as given (no time zone is applied here)."""
-    return (
-        MISSING
-        if at is None or pd.isna(at)
-        else _when(at, "d MMMM y، HH:mm" if is_rtl(lang) else "d MMMM y, HH:mm", LOCALES[resolve(lang)])
-    )
-
-
-def _when(at: dt.date | pd.Timestamp, pattern: str, locale: str) -> str:
-    plain = at.to_pydatetime() if isinstance(at, pd.Timestamp) else at
-    if isinstance(plain, dt.datetime):
-        plain = plain.replace(tzinfo=None)  # ICU would move an aware time into the machine's zone
-    return str(_day(pattern, locale).format({"d": plain})).translate(_BARE_ALM)
-
-
-def jalali(day: dt.date) -> tuple[int, int, int]:
-    """Year, month and day of the Persian solar calendar, from ICU.
-
-    >>> jalali(dt.date(2024, 5, 1))
-    (1403, 2, 12)
-    """
-    text = str(_day("yyyy/MM/dd", "fa-u-nu-latn-ca-persian").format({"d": dt.date(day.year, day.month, day.day)}))
-    year, month_, day_ = (int(part) for part in text.split("/"))
-    return year, month_, day_
-
-
 _UNIT_WRITERS: dict[str, Callable[[Any, str], str]] = {
     "share": lambda x, g: percent(x, g, 1),
     "share0": lambda x, g: percent(x, g, 0),
@@ -173,8 +122,7 @@ _UNIT_WRITERS: dict[str, Callable[[Any, str], str]] = {
     "count": lambda x, g: number(x, g, 0),
     "points": lambda x, g: points(x, g, 0),
     "seconds": duration,
-    "date": date,
-    "month": month,
+    **WRITERS,
     "moment": moment,
     "yesno": lambda x, g: say("common.yes" if x else "common.no", g),
     "key": lambda x, g: say(str(x), g),
@@ -185,8 +133,9 @@ _UNIT_WRITERS: dict[str, Callable[[Any, str], str]] = {
 def write(x: object, unit: str, lang: str | None = None) -> str:
     """`x` written in `unit`.
 
-    Units: share, share0, number0, number, number2, number3, count, points, seconds, date, month, moment, yesno, key,
-    text. Shares are 0-1, net scores -1 to 1, durations seconds; a missing value is a dash.
+    Units: share, share0, number0, number, number2, number3, count, points, seconds, date, week, half_month, month,
+    hijri_half_month, hijri_month, moment, yesno, key, text. Shares are 0-1, net scores -1 to 1, durations seconds;
+    periods are told by their first day; a missing value is a dash.
     """
     if x is None or x is pd.NaT or x is pd.NA or (isinstance(x, float) and math.isnan(x)):
         return MISSING
@@ -209,6 +158,22 @@ class Coded(Word):
     def text(self, lang: str | None = None) -> str:
         """The word in `lang`."""
         return value(self.column, self.code, lang)
+
+
+@dataclass(frozen=True)
+class Several(Word):
+    """Words inside a sentence, one after the other."""
+
+    words: tuple[Word, ...]
+
+    @property
+    def code(self) -> list[object]:  # type: ignore[override]
+        """The codes of the words, for JSON."""
+        return [word.code for word in self.words]
+
+    def text(self, lang: str | None = None) -> str:
+        """The words, joined as the language joins a list."""
+        return f"{say('common.comma', lang)} ".join(word.text(lang) for word in self.words)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.datasets import load_lung
+from lifelines.statistics import logrank_test
 from lifelines.utils import median_survival_times, restricted_mean_survival_time
 from statsmodels.stats.proportion import proportion_confint
 
 import cxkit.lang  # noqa: F401  # gives refusals their words
 from cxkit.errors import ParameterError
-from cxkit.stats import kaplan_meier
+from cxkit.stats import kaplan_meier, log_rank
 
 # Freireich et al. 1963, remission in weeks under 6-MP; 1 = relapse, 0 = still in remission
 WEEKS = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
@@ -109,6 +110,52 @@ def test_influences_sum_to_nothing_and_their_squares_to_greenwoods_variance(data
     assert moves.sum() == pytest.approx(0, abs=1e-12)
     if step >= 0 and curve.survival[step] > 0:
         assert (moves**2).sum() == pytest.approx(curve.survival[step] ** 2 * curve.variance[step], abs=1e-12)
+
+
+@given(rows, st.integers(1, 12))
+def test_influences_on_the_capped_mean_sum_to_nothing_and_their_squares_to_its_variance(data, horizon):
+    """Klein and Moeschberger 4.5.2, by the width of the interval."""
+    curve = kaplan_meier(*zip(*data, strict=True))
+    found, moves = curve.capped_mean(horizon), curve.capped_influence(horizon)
+    assert moves.sum() == pytest.approx(0, abs=1e-12)
+    if found.low > 0 and found.high < horizon:
+        assert math.sqrt((moves**2).sum()) == pytest.approx((found.high - found.low) / 2 / 1.959963984540054)
+
+
+def test_log_rank_of_the_lung_patients_is_that_of_r():
+    """R: survdiff(Surv(time, status) ~ sex, data = lung): 10.3267, p .001311, women 53 against 73.4183 expected."""
+    lung = load_lung()
+    found = log_rank(lung["time"], lung["status"], lung["sex"] == 2)
+    assert (found.chi2, found.p) == pytest.approx((10.3267, 0.001311), rel=2e-4)
+    assert (found.done, found.expected) == pytest.approx((53, 73.4183), abs=5e-5)
+
+
+def test_log_rank_of_freireich_is_that_of_r():
+    """R: survdiff(Surv(time, cens) ~ treat, data = MASS::gehan): 16.7929, p 4.169e-05."""
+    control = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+    found = log_rank(WEEKS + control, RELAPSED + [1] * 21, [False] * 21 + [True] * 21)
+    assert (found.chi2, found.p) == pytest.approx((16.7929, 4.169e-05), rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:::lifelines")
+@given(rows, rows)
+def test_log_rank_is_that_of_lifelines_for_rows_and_for_counts(a, b):
+    assume(len(a) > 1 and len(b) > 1)
+    (ta, da), (tb, db) = (zip(*data, strict=True) for data in (a, b))
+    found = log_rank(ta + tb, da + db, [False] * len(a) + [True] * len(b))
+    assume(not math.isnan(found.chi2))
+    assert found.chi2 == pytest.approx(logrank_test(ta, tb, da, db).test_statistic, abs=1e-9)
+    lines = {(t, d, s): data.count((t, d)) for s, data in enumerate((a, b)) for t, d in data}
+    counted = log_rank(*zip(*lines, strict=True), n=list(lines.values()))
+    assert counted == pytest.approx(found, abs=1e-9)
+
+
+def test_log_rank_does_not_run_over_with_a_million_rows():
+    """Products of counts pass 2^63 there; rows repeated a thousand times make chi-squared as much larger."""
+    time, done, second = [1, 2, 3, 4, 5, 1, 2, 2, 3, 5], [1, 1, 1, 1, 0, 1, 1, 1, 1, 1], [0] * 5 + [1] * 5
+    small, large = (log_rank(time, done, second, np.full(10, n)) for n in (1_000, 1_000_000))
+    assert large.chi2 / small.chi2 == pytest.approx(1000, rel=1e-3)
+    assert large.done == 5_000_000
 
 
 @given(rows, st.integers(0, 12))

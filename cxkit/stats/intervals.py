@@ -103,6 +103,39 @@ def mean_interval(
     return Interval(mean, max(mean - margin, lowest), min(mean + margin, highest))
 
 
+def ratio_interval(
+    n: ArrayLike,
+    top: ArrayLike,
+    bottom: ArrayLike,
+    squares: tuple[ArrayLike, ArrayLike, ArrayLike],
+    level: float = 0.95,
+    scale: tuple[ArrayLike, ArrayLike] = (-np.inf, np.inf),
+) -> Interval:
+    """Sum over sum with Student's t interval of the delta method, from sums alone, cut to the ends of the scale.
+
+    `n` rows add up to `top` over `bottom`; `squares` are the sums of their squared tops, of top times bottom, and of
+    their squared bottoms. With a bottom of 1 in each row it is the mean, with the interval of `mean_interval`, also
+    where all rows are equal. Without rows, or where the bottom adds up to nothing: estimate NaN, bounds the scale's.
+
+    >>> [round(float(x), 3) for x in ratio_interval(3, 12, 3, (56, 12, 3))]  # 2, 4 and 6
+    [4.0, -0.968, 8.968]
+    """
+    rows, up, down = np.broadcast_arrays(_floats(n), _floats(top), _floats(bottom))
+    upper2, both, lower2 = (_floats(square) for square in squares)
+    lowest, highest = (np.broadcast_to(_floats(end), rows.shape) for end in scale)
+    z_of(level)  # refuses an impossible level
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where((rows > 0) & (down != 0), up / down, np.nan)
+        spread = np.maximum(upper2 - 2 * ratio * both + ratio**2 * lower2, 0.0)
+        margin = special.stdtrit(rows - 1, (1 + level) / 2) * np.sqrt(spread * rows / (rows - 1)) / np.abs(down)
+    equal = (rows < 2) | ~(spread > 1e-12 * (upper2 + np.nan_to_num(ratio) ** 2 * lower2))  # but for rounding dust
+    unseen = np.where((rows >= 2) & np.isfinite(highest - lowest), wilson(np.zeros_like(rows), rows, level).high, 1.0)
+    known = ~np.isnan(ratio)
+    low = np.where(equal, np.where(known, _towards_each(ratio, lowest, unseen), lowest), ratio - margin)
+    high = np.where(equal, np.where(known, _towards_each(ratio, highest, unseen), highest), ratio + margin)
+    return _in_kind(ratio, np.maximum(low, lowest), np.minimum(high, highest))
+
+
 def count_interval(count: ArrayLike, level: float = 0.95) -> Interval:
     """Number of events with the exact Poisson interval of Garwood (1936).
 
@@ -144,6 +177,11 @@ def _rows(values: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats]
 
 def _towards(mean: float, end: float, share: float) -> float:
     return mean + share * (end - mean) if np.isfinite(end) else end
+
+
+def _towards_each(mean: Floats, end: Floats, share: Floats) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(end), mean + share * (end - mean), end)
 
 
 def _floats(x: ArrayLike) -> Floats:

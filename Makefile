@@ -2,9 +2,9 @@
 PYTHON ?= python3
 UV ?= uv
 
-.PHONY: report test check bench lab campaign lock clean
+.PHONY: report test check bench lab engines campaign lock clean
 
-report test check bench lab:
+report test check bench lab engines:
 	$(PYTHON) cx.py $@ $(ARGS)
 
 campaign:  ## the property tests with forty times their usual number of random cases
@@ -13,6 +13,8 @@ campaign:  ## the property tests with forty times their usual number of random c
 lock:  ## requirements.lock from pyproject.toml; newest versions of all: make lock ARGS=--upgrade
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-annotate \
 		--group dev --custom-compile-command "make lock" $(ARGS) pyproject.toml --output-file requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--group engines --custom-compile-command "make lock" $(ARGS) --output-file engines.lock
 
 clean:  ## what can be made again, without the reports and the studies
 	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

@@ -7,6 +7,7 @@
     python3 cx.py bench    speed and memory
     python3 cx.py lab      open the notebooks in JupyterLab
     python3 cx.py setup    only set up
+    python3 cx.py engines  set up, and add Spark (460 MB, needs Java 17) for the tests that count with it
     python3 cx.py help     this text
 
 The active environment is used when cxkit of this folder is installed there with all it needs.
@@ -35,7 +36,7 @@ HEARTBEAT_SECONDS = 10
 
 RUNS = {
     "report": ["-m", "cxkit", "report"],
-    "test": ["-m", "pytest", "-n", "2", "--durations=15", "--durations-min=1"],
+    "test": ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "--durations=15", "--durations-min=1"],
     "bench": ["-m", "benchmarks"],
     "lab": [
         "-m",
@@ -50,7 +51,7 @@ CHECKS = {
     "format": ["-m", "ruff", "format", "--check", "."],
     "types": ["-m", "mypy"],
     "floors": ["-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-logo"],
-    "quick tests": ["-m", "pytest", "-q", "-n", "2", "-m", "not slow and not lab and not real"],
+    "quick tests": ["-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-m", "not slow and not lab and not real"],
 }
 
 # Run by the Python in question: prints why cxkit of this folder cannot run there, or nothing.
@@ -276,6 +277,15 @@ def installation(uv: Optional[str]) -> Iterator[Tuple[str, List[str]]]:
     yield "installing cxkit", [*install, *itself]
 
 
+def add_engines(python: Path) -> None:
+    """Spark's Python package into an environment that is ready; published as a source, it is built without asking."""
+    uv, begun = shutil.which("uv"), time.monotonic()
+    install = [uv, "pip", "install", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
+    lock = str(ROOT / "engines.lock")
+    step("installing Spark", [*install, "--no-deps", "--no-build-isolation", "--require-hashes", "-r", lock])
+    say(f"stage engines {time.monotonic() - begun:.0f} s")
+
+
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Wait while another terminal sets up this folder (where the system can lock a folder)."""
@@ -382,11 +392,14 @@ def main(words: List[str]) -> int:
     if command in ("help", "-h", "--help"):
         print(__doc__)
         return 0
-    if command not in {*RUNS, "check", "setup"}:
-        raise Refusal("there is no '{}'; there is: {}".format(command, ", ".join([*RUNS, "check", "setup", "help"])))
+    known = [*RUNS, "check", "setup", "engines"]
+    if command not in known:
+        raise Refusal("there is no '{}'; there is: {}".format(command, ", ".join([*known, "help"])))
     python = choose(dev=command not in ("report", "lab"))
     begun = time.monotonic()
-    if command == "setup":
+    if command == "engines":
+        add_engines(python)
+    if command in ("setup", "engines"):
         say(f"ready: {python}")
         return 0
     code = check(python) if command == "check" else run(python, RUNS[command] + rest)

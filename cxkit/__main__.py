@@ -86,24 +86,35 @@ def intake(study: StudyFolder) -> None:
 
 
 @app.command()
+def load(
+    study: StudyFolder,
+    replace: Annotated[bool, typer.Option("--replace", help="make tables anew that are there already")] = False,
+) -> None:
+    """Put the tables of a study where its [engine] says they are: into a database, or before a cluster."""
+    from cxkit.study import find_study, load_tables
+
+    for name, rows in load_tables(find_study(study), replace=replace).items():
+        typer.echo(f"{name}: {rows:,}")
+
+
+@app.command()
 def kpis(
     study: StudyFolder,
+    family: Annotated[str, typer.Option(help="one family, such as satisfaction, reply or calls; empty: all")] = "",
+    kpi: Annotated[str, typer.Option(help="one KPI as a card, such as csat or resolution_time")] = "",
     as_of: Annotated[str, typer.Option(help="last moment that counts; empty: the newest of the data")] = "",
     lang: Annotated[str, typer.Option(help="en, ar or fa; empty: that of CXKIT_LANG, or en")] = "",
 ) -> None:
-    """Print the scorecard of a study."""
+    """Print the scorecard of a study, or the card of one KPI."""
     import cxkit as cx
-    from cxkit.lang import current, say, value
-    from cxkit.result import table_text
+    from cxkit.kpis.terminal import card_lines, scorecard_lines
+    from cxkit.lang import current
 
     lang = lang or current()
     cx.use(lang)
-    card = cx.kpis.scorecard(cx.open_study(study, as_of=as_of or None))
-    typer.echo(table_text(card, lang))
-    if card.unanswered:
-        typer.echo(f"\n{say('column.needs', lang=lang)}:")
-    for kpi, needs in card.unanswered.items():
-        typer.echo(f"- {value('kpi', kpi, lang)}: {', '.join(needs)}")
+    data = cx.open_study(study, as_of=as_of or None)
+    for line in card_lines(data, kpi, lang) if kpi else scorecard_lines(data, lang, family):
+        typer.echo(line)
 
 
 @app.command()

@@ -258,3 +258,24 @@ def axis_unit(unit: str) -> Unit:
         "count": "count",
     }
     return known.get(unit, "number")
+
+
+def steps_of(ax: Axes, names: Sequence[str], amounts: Sequence[float]) -> None:
+    """From the first amount to the last one, each part between them as a bar from where the one above ends.
+
+    The two ends are dots and not bars: the axis need not begin at zero.
+    """
+    first, *parts, last = amounts
+    at, places = first, range(len(amounts) - 1, -1, -1)
+    top, *middle, bottom = places
+    ax.plot([first], [top], "o", color=INK, markersize=8)
+    for place, part in zip(middle, parts, strict=True):
+        ax.plot([at, at], [place + 0.35, place + 1 - 0.35], color=MUTED, linewidth=0.8)
+        ax.barh(place, part, left=at, height=0.5, color=ACCENT if part >= 0 else WARN)
+        at += part
+    ax.plot([at, at], [bottom + 0.35, bottom + 1 - 0.35], color=MUTED, linewidth=0.8)
+    ax.plot([last], [bottom], "o", color=INK, markersize=8)
+    ax.set_yticks(list(places), list(names))
+    ax.set_ylim(-0.7, len(amounts) - 0.3)
+    ax.use_sticky_edges = False  # a bar may end at the edge of what is drawn, but not be cut there
+    ax.margins(x=0.08)

@@ -39,6 +39,7 @@ def span(low: str = "low", high: str = "high", unit: str = "unit", kind: str | N
 
 
 def _span(low: float, high: float, kind: str, lang: str) -> str:
+    # pandas' own missing values compare with nothing
     return "–" if _absent(low) and _absent(high) else interval(low, high, lang, kind)
 
 

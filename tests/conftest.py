@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import engines
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -43,3 +45,17 @@ def chromium() -> str:
     if not found:
         pytest.skip("Chromium is not here: install it or set CHROMIUM to its path")
     return found
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Address of a PostgreSQL server of these tests' own."""
+    with engines.postgresql() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[str]:
+    """Address of a Spark of this machine."""
+    with engines.spark() as address:
+        yield address

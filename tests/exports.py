@@ -17,6 +17,12 @@ MAPPINGS = {
     "customers.csv": "customers",
     "agents.csv": "agents",
     "ticket_comments.csv": "ticket_comments",
+    "orders.csv": "orders",
+    "qa_reviews.csv": "qa_reviews",
+    "help_centre.csv": "help_centre",
+    "costs.csv": "costs",
+    "priority_changes.csv": "priority_changes",
+    "changes.csv": "changes",
 }
 PROCESS = '[process]\nresolved = ["Solved"]\nclosed = ["Closed"]\n'
 

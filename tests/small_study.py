@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,16 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
+
+from cxkit.calendars import Schedules, declared_schedules
+from cxkit.study.store import lookup
+
+
+@functools.lru_cache(maxsize=256)
+def _filled(file: Path, written: int) -> frozenset[str]:
+    """Columns with at least one value, of the file as it was written then."""
+    frame = pd.read_parquet(file)
+    return frozenset(str(c) for c in frame if frame[c].notna().any())
 
 
 @dataclass(frozen=True)
@@ -33,10 +44,15 @@ class SmallStudy:
         return tuple(self.table(name).columns)
 
     def has(self, name: str, *columns: str) -> bool:
-        if not (self.folder / f"{name}.parquet").exists():
-            return False
-        table = self.table(name)
-        return all(c in table.columns and bool(table[c].notnull().any().to_pandas()) for c in columns)
+        file = self.folder / f"{name}.parquet"
+        return file.exists() and set(columns) <= _filled(file, file.stat().st_mtime_ns)
+
+    @property
+    def clock(self) -> Schedules:
+        return declared_schedules(self.config.get("calendar", {}), self.time_zone)
+
+    def lookup(self, name: str, frame: pd.DataFrame) -> ir.Table:
+        return lookup(self.engine, name, frame, {})
 
 
 def small_study(folder: Path, as_of: str, tables: dict[str, pd.DataFrame], **settings: Any) -> SmallStudy:

@@ -245,10 +245,13 @@ def test_rows_after_as_of_are_noted_and_not_counted(tmp_path: Path):
 
 
 def test_kpis_without_their_columns_name_what_they_need(tmp_path: Path, lang: str):
-    """Nine KPIs; with openings, replies and solves alone: reply, resolution and volume."""
+    """With openings, replies and solves alone: how long, how many, how many wait."""
     kpis = check.kpis(a_study(tmp_path / "s", tickets=some_tickets()))
     table = kpis.table.set_index("kpi")
-    assert table.index[table["carried"] == "yes"].tolist() == ["first_reply_time", "resolution_time", "volume"]
+    carried = ["first_reply_time", "resolution_time", "volume", "solved_volume", "backlog", "self_service_rate"]
+    assert table.index[table["carried"] == "yes"].tolist() == carried
+    assert table.index[table["carried"] == "empty"].tolist() == ["backlog_age"]  # all of them are solved
+    assert table.loc["first_reply_time_business", "needs"] == ("study.toml: calendar.hours",)
     assert table.loc["csat", "needs"] == ("surveys", "survey_answers")
     assert table.loc["volume", "n"] == 600
     assert "first_reply_time" not in kpis.verdict(lang)

@@ -119,7 +119,7 @@ def test_an_old_python_alone_is_told_to_get_a_newer_one(monkeypatch: pytest.Monk
 def test_a_word_that_is_no_command_is_refused_with_those_there_are():
     done = run_cx(ROOT, "reprot")
     assert done.returncode == 2
-    assert done.stderr == "cx: there is no 'reprot'; there is: report, test, bench, lab, check, setup, help\n"
+    assert done.stderr == "cx: there is no 'reprot'; there is: report, test, bench, lab, check, setup, engines, help\n"
 
 
 def test_help_is_given_without_setting_anything_up(kit: Path):
@@ -200,6 +200,17 @@ def test_pip_installs_only_what_the_lock_has_hashes_for(kit: Path, monkeypatch: 
     cx.choose(dev=True)
     assert {"--no-deps", "--require-hashes", str(kit / "requirements.lock")} <= set(steps.commands[1])
     assert {"--no-deps", "--no-build-isolation", str(kit)} <= set(steps.commands[3])
+
+
+@pytest.mark.parametrize("uv", [None, "/opt/bin/uv"])
+def test_spark_comes_from_a_lock_of_its_own(kit: Path, monkeypatch: pytest.MonkeyPatch, uv: str | None):
+    """It is published as a source only: what builds it is installed already, and nothing is fetched unhashed."""
+    steps = Steps(monkeypatch, uv=uv)
+    assert cx.main(["engines"]) == 0
+    assert steps.done[-2:] == ["installing cxkit", "installing Spark"]
+    held = {"--no-deps", "--no-build-isolation", "--require-hashes", str(kit / "engines.lock")}
+    assert held <= set(steps.commands[-1])
+    assert str(kit / "requirements.lock") not in steps.commands[-1]
 
 
 def test_a_new_lock_is_installed_into_the_same_environment(kit: Path, monkeypatch: pytest.MonkeyPatch):

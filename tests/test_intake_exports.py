@@ -109,10 +109,31 @@ def test_a_queue_log_becomes_one_row_per_stay_in_a_queue():
     ]  # fmt: skip
     assert calls["wait_seconds"].fillna(-1).tolist() == [15, 12, 47, 300, 9, 6, 30, 5, -1]
     assert calls["talk_seconds"].fillna(-1).tolist() == [105, 180, -1, -1, 120, 60, -1, -1, -1]
+    assert calls["wrap_seconds"].fillna(-1).tolist() == [0, 42, -1, -1, 0, 0, -1, -1, -1]
     assert str(calls.loc["1714557580.10", "arrived_at"]) == "2024-05-01 09:59:40"
     assert calls.index[calls["transferred"].eq(True)].tolist() == ["1714558200.15/2", "1714558700.17"]
     assert calls.loc["1714558900.20", "ended_at"] is pd.NaT
     assert calls.loc["1714557900.12", "agent_id"] == "SIP/2002"
+
+
+def test_only_a_pause_for_writing_right_after_a_call_is_work_on_it():
+    """Lunch is no work on a call, nor is a pause that begins a minute later, nor the end of another one."""
+    call = "1714557{0}|1714557{0}.1|q|A1|COMPLETEAGENT|5|{1}|1\n"
+    log = call.format("100", 60) + "1714557100|NONE|q|A1|PAUSE|lunch\n1714557400|NONE|q|A1|UNPAUSE|\n"
+    log += call.format("500", 70) + "1714557561|NONE|q|A1|PAUSE|acw\n1714557600|NONE|q|A1|UNPAUSE|\n"
+    log += call.format("700", 80) + "1714557702|NONE|q|A1|PAUSE|ACW\n1714557730|NONE|q|A2|UNPAUSE|\n"
+    log += "1714557750|NONE|q|A1|UNPAUSE|ACW\n"
+    log += call.format("800", 90) + "1714557805|NONE|q|A1|PAUSE|wrapup\n"
+    source = read_queue_log(log.encode(), "queue_log")
+    assert [tuple(one.values()) for one in source.cells.select([str(source.headers.index("wrap"))]).to_pylist()] == [
+        ("0",), ("0",), ("48",), ("",),
+    ]  # fmt: skip
+    assert [(one.rule, one.rows_n) for one in source.rejected] == [("not_a_call", 5)]
+
+
+def test_a_log_without_pauses_knows_nothing_of_the_writing():
+    tables = tables_of("queue_log", b"1699286265|1699286234.123|8000|7140|COMPLETECALLER|6|25|1\n")
+    assert column(tables["calls"], "wrap_seconds") == [None]
 
 
 def test_the_example_of_the_asterisk_documentation_is_read():
@@ -137,6 +158,46 @@ def test_lists_of_customers_and_agents_and_comments_are_read():
     assert column(messages, "author") == ["customer", "agent", "customer", "agent", "bot"]
     assert column(messages, "public") == [True, True, True, False, True]
     assert column(messages, "text")[3] == "Internal: bank asks\nfor the IBAN"
+
+
+def test_orders_are_read_without_the_cancelled_ones_and_the_drafts():
+    """By hand from the fixture: one time with an offset, one amount in Persian digits, one order of a guest."""
+    orders = tables_of("orders.csv")["orders"]
+    assert column(orders, "order_id") == ["SO-1", "SO-2", "SO-4", "SO-6"]
+    assert column(orders, "customer_id") == ["501", "502", None, "501"]
+    assert column(orders, "amount") == [1250, 450.5, 99.95, 75]
+    assert moments(orders, "ordered_at")[:2] == ["2024-04-30 07:00", "2024-05-01 15:30"]
+    assert column(orders, "channel") == ["App", "Website", "Branch", "App"]
+
+
+def test_reviews_visits_costs_priorities_and_changes_are_read():
+    reviews = tables_of("qa_reviews.csv")["qa_reviews"]
+    assert column(reviews, "score_share") == [0.87, 0.92, 0.8]
+    assert column(reviews, "sampling_weight") == [2.5, 4, 4]
+    visits = tables_of("help_centre.csv")["kb_sessions"]
+    assert column(visits, "session_id") == ["V1", "V2", "V4"]  # the robot is left out
+    assert column(visits, "language") == ["ar", "fa", "other"]
+    assert column(visits, "articles") == [3, 1, 2]
+    costs = tables_of("costs.csv")["costs"]
+    assert column(costs, "amount") == [12500, 8000, -450.5, 1200]  # a credit note stands in brackets
+    assert column(costs, "channel") == ["phone", "email", "phone", None]
+    assert {str(day) for day in column(costs, "booked_on")} == {"2024-05-31"}
+    assert column(tables_of("priority_changes.csv")["priority_changes"], "priority") == [
+        "normal", "normal", "high", "urgent",
+    ]  # fmt: skip
+    changes = tables_of("changes.csv")["changes"]
+    assert moments(changes, "happened_at") == ["2024-04-30 21:00", "2024-05-31 21:00"]
+    assert column(changes, "value") == ["email", None]
+
+
+@pytest.mark.parametrize("score", ["87", "87%", "٨٧٪", "87.0"])
+def test_a_percent_is_a_share_with_its_sign_and_without(score, tmp_path):
+    (tmp_path / "mappings").mkdir()
+    text = 'extends = "qa_reviews"\n[tables.qa_reviews]\nscore_share = { column = "IQS", unit = "percent" }\n'
+    (tmp_path / "mappings" / "ours.toml").write_text(text, "utf-8")
+    raw = f"Scorecard ID,Conversation ID,Review date,IQS\n1,2,2024-05-03 10:00,{score}\n".encode()
+    tables = read_export(read_table(raw, "qa.csv"), find_mapping("ours", tmp_path), RIYADH).tables
+    assert column(tables["qa_reviews"], "score_share") == [pytest.approx(0.87)]
 
 
 def written(rows: list[list[str]], encoding: str, separator: str, digits: str, ending: str) -> bytes:

@@ -26,8 +26,14 @@ def test_the_ready_made_mappings_are_the_promised_ones():
         "agents",
         "anonymous_bank",
         "asterisk_queue_log",
+        "changes",
+        "costs",
         "customers",
         "event_log",
+        "help_centre",
+        "orders",
+        "priority_changes",
+        "qa_reviews",
         "qualtrics_survey",
         "support_tickets",
         "ticket_comments",
@@ -38,7 +44,7 @@ def test_the_ready_made_mappings_are_the_promised_ones():
 @pytest.mark.parametrize("name", ready_made())
 def test_each_ready_made_mapping_names_the_key_of_its_tables(name):
     for table in find_mapping(name).tables:
-        key = load().tables[table.name].key or ("case_id",)
+        key = load().tables[table.name].key or load().tables[table.name].required
         assert key[0] in [rule.target.name for rule in table.columns]
 
 
@@ -82,6 +88,10 @@ def test_an_unknown_header_is_not_recognised(tmp_path):
         (
             TICKETS + 'opened_at = { column = "C", calendar = "jalaali" }\n',
             "“jalaali” is not known. Did you mean “jalali”?",
+        ),
+        (
+            '[tables.costs]\nbooked_on = "Day"\namount = { column = "S", unit = "per cent" }\n',
+            "mine, tables.costs.amount.unit: “per cent” is not known. Did you mean “percent”?",
         ),
         (TICKETS + 'opened_at = { column = "C", order = "ymd" }\n', "“ymd” is not known. Did you mean “mdy”?"),
         ("heder_rows = 2\n" + TICKETS, "mine, -: “heder_rows” is not known. Did you mean “header_rows”?"),

@@ -25,13 +25,14 @@ def test_all_tables_are_written_with_the_types_of_the_contract(tmp_path):
     account = run_intake(study)
     assert dict(account.tables) == {
         "tickets": 9, "events": 9, "messages": 5, "surveys": 4, "survey_answers": 13, "calls": 9,
-        "customers": 4, "agents": 3,
+        "customers": 4, "agents": 3, "orders": 4, "qa_reviews": 3, "kb_sessions": 3, "costs": 4, "priority_changes": 4,
+        "changes": 2,
     }  # fmt: skip
     schema = pq.read_schema(study / "tables" / "tickets.parquet")
     kinds = {name: str(schema.field(name).type) for name in ("ticket_id", "opened_at", "reopens", "escalated")}
     assert kinds == {"ticket_id": "string", "opened_at": "timestamp[us]", "reopens": "int64", "escalated": "bool"}
     assert not {"source_row", "source_file"} & set(schema.names)
-    assert account.span == ("2024-04-30T06:15:00", "2024-05-07T09:00:00")
+    assert account.span == ("2024-04-30T05:58:00", "2024-05-07T09:00:00")
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
 
 

@@ -244,7 +244,10 @@ def test_answers_off_the_scale_are_refused(tmp_path):
     study = small_study(tmp_path, AS_OF, {"surveys": surveys, "survey_answers": answers})
     with pytest.raises(MeasureError) as refused:
         estimates(study, registry()["csat"])
-    assert refused.value.text("en") == "Customer satisfaction (CSAT): 1 answer lies outside the scale 1–5."
+    assert refused.value.text("en") == (
+        "Customer satisfaction (CSAT): 1 answer lies outside the scale 1–5. If the question was asked on another "
+        "scale, declare that one under [scales] in study.toml."
+    )
 
 
 def test_what_the_data_lack_is_named(ten_tickets):

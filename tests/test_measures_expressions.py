@@ -66,6 +66,8 @@ def truths(text, table):
         ("solved_at - opened_at == days(1) + hours(24)", [False, True, False, None]),
         ("wait_seconds <= minutes(2)", [True, True, False, True]),
         ("minutes(10) <= wait_seconds", [False, False, True, False]),
+        ("(1 if refund_days > 3 else 2) == 2", [True, True, False, True]),
+        ("solved_at - opened_at <= (days(1) if refund_days <= 1 else days(2))", [True, True, False, None]),
     ],
 )
 def test_conditions_mean_what_they_say_and_empty_cells_are_unknown(tickets, text, expected):
@@ -84,7 +86,7 @@ def test_conditions_mean_what_they_say_and_empty_cells_are_unknown(tickets, text
         ("channel[0] == 'e'", "channel[0]"),
         ("f'{channel}' == 'e'", "f'{channel}'"),
         ("refund_days ** 9 > 1", "refund_days ** 9"),
-        ("refund_days if escalated else wait_seconds", "refund_days if escalated else wait_seconds"),
+        ("{1: 2}[refund_days] > 1", "{1: 2}[refund_days]"),
         ("(x := 3) > 1", "(x := 3)"),
         ("channel == b'email'", "b'email'"),
         ("refund_days == None", "None"),
@@ -100,7 +102,8 @@ def test_nothing_else_is_read_and_the_refusal_names_the_piece(tickets, text, pie
         condition(text, tickets, "tickets")
     assert refused.value.text("en") == (
         f"The condition “{text}” holds “{piece}”, which is not allowed. Allowed are columns, numbers, texts, "
-        "comparisons, and, or, not, in, is None, + - * /, and days(n), hours(n), minutes(n), lower(x)."
+        "comparisons, and, or, not, in, is None, + - * /, a if b else c, and days(n), hours(n), minutes(n), lower(x), "
+        "filled(x, 0), working(from, to)."
     )
 
 

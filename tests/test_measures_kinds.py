@@ -10,7 +10,7 @@ import pytest
 
 from cxkit.errors import MeasureError
 from cxkit.lang import LANGS
-from cxkit.measures import Count, Duration, Net, Score, Share, registry
+from cxkit.measures import Count, Duration, Net, Ratio, Score, Share, registry
 
 REFUND = Share("refunded within 3 days", where="refund_days <= 3", better="higher")
 OWN = (
@@ -28,8 +28,9 @@ OWN = (
     [
         (
             lambda: Share("quick", of="ticket", where="a < 1"),
-            "quick: there is no table ticket (did you mean tickets?). The tables are: agents, calls, customers, "
-            "events, messages, survey_answers, surveys, tickets.",
+            "quick: there is no table ticket (did you mean tickets?). The tables are: agents, calls, costs, "
+            "customers, events, kb_sessions, messages, orders, priority_changes, qa_reviews, survey_answers, surveys, "
+            "tickets.",
         ),
         (lambda: Share("quick", where=""), "quick: where is empty; it needs a condition such as refund_days <= 3."),
         (
@@ -42,8 +43,8 @@ OWN = (
         ),
         (
             lambda: Share("quick", where="a < 1", exclude=("spams",)),
-            "quick: there is no exclusion rule spams (did you mean spam?). The rules are: agent_created, deleted, "
-            "merged, self_service, spam, test.",
+            "quick: there is no exclusion rule spams (did you mean spam?). The rules are: agent_created, bot_only, "
+            "deleted, merged, self_service, spam, test.",
         ),
         (
             lambda: Score("warmth", scale=(5, 1), top=(4,)),
@@ -64,6 +65,29 @@ OWN = (
         (
             lambda: Duration("wait", start="opened_at", stop="solved_at", target_seconds=-1),
             "wait: target_seconds cannot be negative.",
+        ),
+        (
+            lambda: Duration("wait", start="opened_at", stop="solved_at", clock="office"),  # type: ignore[arg-type]
+            "wait: clock is “wall” or “business”, not “office”.",
+        ),
+        (
+            lambda: Duration("wait", start="opened_at", stop="solved_at", seconds="wait_seconds"),
+            "wait: a duration is given either by start and stop, on either clock, or by seconds, which count around "
+            "the clock.",
+        ),
+        (
+            lambda: Duration("wait", start="opened_at"),
+            "wait: a duration is given either by start and stop, on either clock, or by seconds, which count around "
+            "the clock.",
+        ),
+        (
+            lambda: Ratio("contact", top="1", bottom="items", per="orders"),
+            "contact: the denominator is either bottom, from the same rows, or per, from another table.",
+        ),
+        (
+            lambda: Count("contacts", family="volumes"),
+            "contacts: there is no family volumes (did you mean volume?). The families are: satisfaction, reply, "
+            "resolution, return, calls, volume, self_service, quality, retention, cost, own.",
         ),
     ],
 )
@@ -118,12 +142,17 @@ def test_an_own_kpi_keeps_its_own_name_and_says_its_condition(lang):
     assert "refund_days <= 3" in REFUND.definition.text(lang)
 
 
+LEFT_OUT = (
+    " Left out: spam, test tickets, merged into another ticket, deleted, opened by an agent, answered by a bot alone."
+)
+
+
 def test_a_definition_says_the_numbers_of_its_declaration():
     said = REFUND.definition.text("en")
-    assert said == "Share of rows of “tickets” where refund_days <= 3 holds; dated by opened_at."
+    assert said == f"Share of rows of “tickets” where refund_days <= 3 holds; dated by opened_at.{LEFT_OUT}"
     assert OWN[4].definition.text("en") == (
         "Time from opened_at to first_assigned_at in “tickets”, around the clock; rows that have not stopped at the "
-        "date of this report count as still waiting. Promised time: 1.5 hours."
+        f"date of this report count as still waiting.{LEFT_OUT} Promised time: 1.5 hours."
     )
     assert "within 7 days" in registry()["fcr"].definition.text("en")
     assert "۷" in registry()["fcr"].definition.text("fa")

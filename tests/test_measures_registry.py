@@ -12,7 +12,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from cxkit.errors import MeasureError
 from cxkit.lang import has
-from cxkit.measures import estimates, missing, registry, waterfall
+from cxkit.measures import estimates, missing, registry, rivals, waterfall
 
 OPENED = pd.Timestamp("2026-01-05 09:00")
 
@@ -126,23 +126,52 @@ def test_ratings_of_the_help_desk_stand_in_for_a_survey(service, tmp_path):
     assert (found["value"], found["n"]) == (0.75, 4)
 
 
+def test_ratings_stand_in_where_the_survey_asks_for_other_things(service, tmp_path):
+    """A survey about effort does not hide that the help desk knows who was satisfied."""
+    again = tmp_path / "effort"
+    again.mkdir()
+    frames = {name: pd.read_parquet(service.folder / f"{name}.parquet") for name in ("tickets", "surveys")}
+    frames["survey_answers"] = pd.read_parquet(service.folder / "survey_answers.parquet").query("item == 'ces'")
+    rated = small_study(again, "2026-04-01", frames)
+    assert registry(rated)["csat"].variant == "good_bad"
+    assert list(rivals(rated, "csat")) == ["good_bad", "top_box"]
+
+
 def test_what_is_missing_is_named(service, tmp_path):
     drop = ["reopened_at", "reopens", "first_replied_at", "satisfaction"]
     bare = _again(service, tmp_path, tables=["tickets"], drop=drop)
     lacking = {kpi: missing(measure, bare) for kpi, measure in registry(bare).items()}
-    assert lacking == {
+    assert {kpi: gaps for kpi, gaps in lacking.items() if not gaps} == dict.fromkeys(
+        ("resolution_time", "escalation", "volume", "solved_volume", "backlog", "backlog_age"), ()
+    ) | {"self_service_rate": ()}
+    named = {
         "csat": ("surveys.answered_at", "survey_answers.item", "survey_answers.value"),
         "nps": ("surveys.answered_at", "survey_answers.item", "survey_answers.value"),
         "ces": ("surveys.answered_at", "survey_answers.item", "survey_answers.value"),
+        "survey_coverage": ("surveys.ticket_id", "surveys.sent_at"),
         "first_reply_time": ("tickets.first_replied_at",),
-        "resolution_time": (),
+        "first_reply_time_business": ("tickets.first_replied_at", "study.toml: calendar.hours"),
+        "resolution_time_business": ("study.toml: calendar.hours",),
+        "resolution_sla": ("study.toml: promises.resolution",),
+        "reply_sla": ("tickets.first_replied_at", "study.toml: promises.first_reply"),
         "fcr": ("tickets.reopened_at",),
         "return_rate": ("tickets.reopened_at",),
-        "escalation": (),
-        "volume": (),
+        "follow_up_rate": ("tickets.follow_up_of",),
+        "repeat_contact_rate": ("tickets.customer_id",),
         "abandonment": ("calls.arrived_at", "calls.outcome"),
         "asa": ("calls.arrived_at", "calls.outcome", "calls.wait_seconds"),
+        "contact_rate": ("orders.ordered_at",),
+        "deflection": (
+            "kb_sessions.customer_id",
+            "kb_sessions.session_id",
+            "kb_sessions.started_at",
+            "tickets.customer_id",
+        ),
+        "qa_score": ("qa_reviews.reviewed_at", "qa_reviews.sampling_weight", "qa_reviews.score_share"),
+        "retention": ("customers.left_on", "customers.since_on"),
+        "cost_per_resolution": ("costs.amount", "costs.booked_on"),
     }
+    assert {kpi: lacking[kpi] for kpi in named} == named
 
 
 def test_an_item_that_nobody_answered_is_missing(service):

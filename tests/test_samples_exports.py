@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from cxkit.errors import ParameterError
+from cxkit.intake import recognise
 from cxkit.samples import make_sample, simulate, study_files
 from cxkit.samples.cells import UNREADABLE, toml
 
@@ -97,7 +98,8 @@ def test_another_seed_gives_other_files(folder, tmp_path):
     other = digests(make_sample(tmp_path / "study", seed=12, tickets=SIZE))
     mine = digests(folder)
     assert {name for name in mine if other[name] == mine[name]} == {"mappings/invitations.toml", "study.toml"} | {
-        "exports/agents.csv"  # the team has names of its own
+        "exports/agents.csv",  # the team has names of its own
+        "exports/changes.csv",  # and its changes their days
     }
 
 
@@ -115,7 +117,7 @@ def test_tickets_have_zendesks_header_and_times_without_offset(folder, tickets):
     header = next(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))
     standard = ZENDESK.split(",")
     assert header[: len(standard)] == standard
-    assert all(name.endswith(("[list]", "[txt]", "[int]")) for name in header[len(standard) :])
+    assert all(name.endswith(("[list]", "[txt]", "[int]", "[flag]")) for name in header[len(standard) :])
     for row in tickets.values():
         dt.datetime.strptime(row["Created at"], "%Y-%m-%d %H:%M")  # noqa: DTZ007 -- the export has no offset
     assert [row["Summation column"] for row in tickets.values()] == [str(i + 1) for i in range(len(tickets))]
@@ -158,7 +160,8 @@ def test_some_answers_are_typed_in_arabic_and_persian_digits(folder):
 def test_the_queue_log_follows_asterisk(folder):
     """docs.asterisk.org, Queue Logs: number of fields behind the name of each event."""
     fields = {
-        "QUEUESTART": 1, "ADDMEMBER": 1, "ENTERQUEUE": 3, "RINGNOANSWER": 1, "CONNECT": 3, "COMPLETEAGENT": 3,
+        "QUEUESTART": 1, "ADDMEMBER": 1, "PAUSE": 1, "UNPAUSE": 1, "ENTERQUEUE": 3, "RINGNOANSWER": 1, "CONNECT": 3,
+        "COMPLETEAGENT": 3,
         "COMPLETECALLER": 3, "BLINDTRANSFER": 5, "ABANDON": 3, "EXITWITHKEY": 4, "EXITWITHTIMEOUT": 3,
     }  # fmt: skip
     lines = [line.split("|") for line in (folder / "exports" / "queue_log").read_text("ascii").splitlines()]
@@ -211,9 +214,14 @@ def test_every_reference_leads_somewhere(folder, tickets):
         assert (row["Via"] == "Phone call (inbound)") == bool(row["Call id [txt]"])
         assert not row["Call id [txt]"] or f"|{row['Call id [txt]']}|" in log
         assert row["Merged into [int]"] in tickets or not row["Merged into [int]"]
-    for name, encoding in (("invitations.csv", "utf-8"), ("comments.csv", "utf-8"), ("events.csv", "utf-8")):
-        column = {"invitations.csv": "ticket_id", "comments.csv": "Ticket ID", "events.csv": "Case ID"}[name]
-        assert {row[column] for row in rows(folder, name, encoding)} <= set(tickets)
+    of_ticket = {"invitations.csv": "ticket_id", "comments.csv": "Ticket ID", "events.csv": "Case ID"}
+    for name, column in {**of_ticket, "priority_changes.csv": "Ticket ID"}.items():
+        assert {row[column] for row in rows(folder, name, "utf-8")} <= set(tickets)
+    for name in ("orders.csv", "help_centre.csv"):
+        assert {row["Customer ID"] for row in rows(folder, name, "utf-8")} <= customers | {""}
+    followed = {row["Follow-up of [int]"] for row in tickets.values()} - {""}
+    assert len(followed) > 20
+    assert followed <= set(tickets)
     invited = {row["ticket_id"] for row in rows(folder, "invitations.csv", "utf-8") if row["status"] != "Success"}
     assert {row["ticket_id"] for row in answers(folder)} == invited
 
@@ -313,13 +321,23 @@ def test_truth_has_the_themes_of_each_language(folder):
 
 
 def test_truth_names_the_change_and_what_it_left_alone(folder):
-    change = tomllib.loads((folder / "truth.toml").read_text("utf-8"))["change"]
+    changes = tomllib.loads((folder / "truth.toml").read_text("utf-8"))["changes"]
+    assert {name for name, change in changes.items() if change["tickets"]} == {
+        "web_form",
+        "chat_closing",
+        "email_triage",
+    }
+    assert (
+        changes["chat_closing"]["return_rate"]["share_with"] > changes["chat_closing"]["return_rate"]["share_without"]
+    )
+    change = changes["email_triage"]
     assert change["on"] == dt.date(2026, 2, 1)
     assert change["first_reply_time"]["working_time_factor"] == 0.75
     assert change["first_reply_time"]["with"]["median"] < change["first_reply_time"]["without"]["median"]
     assert change["csat"]["top_share_with"] >= change["csat"]["top_share_without"]
     assert change["ces"]["top_share_with"] <= change["ces"]["top_share_without"]
-    assert set(change["unchanged"]) == {"resolution_time", "nps", "fcr", "return_rate", "escalation"}
+    assert set(change["unchanged"]) == {"resolution_time", "nps", "fcr", "return_rate", "escalation", "handle_time"}
+    assert set(changes["web_form"]) == {"on", "channel", "tickets", "unchanged"}
 
 
 # --- the study ---
@@ -332,6 +350,13 @@ def test_the_study_names_every_export_and_every_step(folder):
     named = {*process["stages"], *process["closed"], *process["resolved"]}
     assert {row["Activity"] for row in rows(folder, "events.csv", "utf-8")} <= named
     assert set(study["title"]) == {"en", "ar", "fa"}
+
+
+def test_every_export_is_recognised_by_its_header(folder):
+    study = tomllib.loads((folder / "study.toml").read_text("utf-8"))
+    assert {one["file"]: recognise(folder / one["file"], folder) for one in study["export"]} == {
+        one["file"]: one["mapping"] for one in study["export"]
+    }
 
 
 def test_half_a_sample_is_no_study(tmp_path, monkeypatch):

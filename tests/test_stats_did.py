@@ -178,7 +178,7 @@ def test_too_little_to_compare_is_refused_in_words():
         "Each side needs at least two units; 1 with the change and 2 without it are known before and after."
     )
     assert refusal(staggered_effect, y, [3, 3, 3]) == (
-        "Nobody got the change at a time when there were units without it and periods before it to compare with."
+        "No unit got the change at a time when there were units without it, and periods before it, to compare with."
     )
     assert refusal(staggered_effect, y[:, :1], [3, 3, 3]) == (
         "The values must be a table with a row for each unit and at least two periods."

@@ -98,7 +98,8 @@ def test_a_stratum_that_nobody_answered_from_is_spoken_for_by_the_smallest_other
 def test_an_answer_from_outside_the_population_is_refused_in_words():
     with pytest.raises(ParameterError) as refused:
         post_stratified([1, 2, 3], ["a", "b", None], {"a": 5})
-    assert refused.value.text("en") == "2 groups of the answers are not in the population, so its weight is unknown."
+    sentence = "2 groups of the answers are not in the population, so their weights are unknown."
+    assert refused.value.text("en") == sentence
 
 
 def test_more_answers_than_people_asked_are_refused_in_words():

@@ -145,7 +145,7 @@ def test_what_cannot_be_right_is_refused_in_words():
         "The shares of information must rise from look to look and lie above 0."
     )
     assert refusal(spending_bounds, [0.5], spending="haybittle") == (
-        "Chance is spent in one of these ways: obrien_fleming, pocock; not “haybittle”."
+        "The chance of error is spent over the looks in one of these ways: obrien_fleming, pocock; not “haybittle”."
     )
     assert refusal(spending_bounds, [0.5], sides=3) == "A test has one side or two; this one has 3."
     assert refusal(inflation, 0) == "There must be at least one look; this plan has 0."

@@ -188,7 +188,7 @@ MISTAKES = [
     ('time_zone = "UTC"\n[[export]]\nfile = "a.csv"', "study_setting_missing", "export.mapping"),
     ('time_zone = "UTC"\nces_version = "3"', "study_setting_word", "ces_version"),
     ('time_zone = "UTC"\n[[export]]\nfile = "a"\nmapping = "b"\nseparator = ";;"', "study_setting_type", "separator"),
-    ('time_zone = "UTC"\n[engine]\nurl = "postgresql://u:secret@h/d"', "study_engine", "postgresql"),
+    ('time_zone = "UTC"\n[engine]\nurl = "postgresql://u:secret@h/d"', "study_engine_password", "env:"),
 ]
 
 

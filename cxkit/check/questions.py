@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from cxkit.check.gate import gate
 from cxkit.contract import Finding
 from cxkit.figures import ACCENT, finish, own_axes
-from cxkit.lang import Coded, Sentence, Word, has, say, value
+from cxkit.lang import Coded, Sentence, Several, Word, has, say, value
 from cxkit.measures import missing, registry, waterfall
 from cxkit.result import Result
 
@@ -25,31 +25,21 @@ if TYPE_CHECKING:
 class Needs(Word):
     """Missing columns inside a sentence or a cell, each with what it means."""
 
-    code: tuple[str, ...]  # "table", "table.column", or "survey_answers.item=nps"
+    code: tuple[str, ...]  # "table", "table.column", "survey_answers.item=nps", or "study.toml: calendar.hours"
 
     def text(self, lang: str | None = None) -> str:
         """The columns, joined as the language joins a list."""
-        return f"{say('contract.comma', lang)} ".join(_need(need, lang) for need in self.code) or "–"
+        return f"{say('common.comma', lang)} ".join(_need(need, lang) for need in self.code) or "–"
 
 
 def _need(need: str, lang: str | None) -> str:
     table, _, column = need.partition(".")
+    if ":" in need:  # a setting, no column
+        return need
     if not column:
         return say("check.need_table", lang, table=value("table", table, lang))
     key = f"contract.means.{column}"
     return say("check.need", lang, column=need, means=say(key, lang)) if has(key, lang) else need
-
-
-@dataclass(frozen=True)
-class Listed(Word):
-    """Coded values inside a sentence, one after the other."""
-
-    column: str
-    code: tuple[str, ...]
-
-    def text(self, lang: str | None = None) -> str:
-        """Their words, joined as the language joins a list."""
-        return f"{say('contract.comma', lang)} ".join(value(self.column, code, lang) for code in self.code)
 
 
 _NEEDS = ("c", lambda row, lang: Needs(tuple(row["needs"])).text(lang))
@@ -70,7 +60,10 @@ class Kpis(Result):
         for row in self.table[self.table["carried"] == "no"].to_dict("records"):
             alike.setdefault(tuple(row["needs"]), []).append(row["kpi"])
         lacking = [
-            Sentence("check.kpis.lacks", {"n": len(some), "kpis": Listed("kpi", tuple(some)), "needs": Needs(needs)})
+            Sentence(
+                "check.kpis.lacks",
+                {"n": len(some), "kpis": Several(tuple(Coded("kpi", kpi) for kpi in some)), "needs": Needs(needs)},
+            )
             for needs, some in alike.items()
         ]
         return Sentence("check.kpis.carried", counts), *lacking
@@ -100,7 +93,8 @@ def kpis(study: Study) -> Kpis:
 def _by_table(study: Study, needs: Iterable[str]) -> tuple[str, ...]:
     """Missing columns; of a table that is not there at all, only the table."""
     there = study.tables
-    return tuple(dict.fromkeys(need if need.partition(".")[0] in there else need.partition(".")[0] for need in needs))
+    tables = (need if ":" in need else need.partition(".")[0] for need in needs)
+    return tuple(dict.fromkeys(n if t in there else t for n, t in zip(needs, tables, strict=True)))
 
 
 # question -> the columns without which it cannot be answered; a bar separates columns that can stand in for one another

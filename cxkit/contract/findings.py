@@ -21,7 +21,7 @@ class RowNumbers(Word):
     def text(self, lang: str | None = None) -> str:
         """The numbers, joined and ordered as the language reads a list."""
         mark = RLM if is_rtl(lang) else ""
-        return mark + f"{say('contract.comma', lang)} ".join(label(row, lang) for row in self.code)
+        return mark + f"{say('common.comma', lang)} ".join(label(row, lang) for row in self.code)
 
 
 @dataclass(frozen=True)

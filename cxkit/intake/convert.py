@@ -184,6 +184,9 @@ def _count(cells: Cells, rule: ColumnRule, zone: Zone) -> Converted:
 
 def _number(cells: Cells, rule: ColumnRule, zone: Zone) -> Converted:
     numbers = to_numbers(cells.values, rule.decimal)
+    if rule.unit == "percent":  # a percent sign has divided already
+        signed = pc.match_substring_regex(cells.values, "[%٪％]").to_numpy(zero_copy_only=False)
+        numbers = np.where(signed, numbers, numbers / 100)
     rows = cells.spread(numbers)
     return Converted(
         pa.array(rows, pa.float64(), mask=np.isnan(rows)), _unread(cells, rule, _filled(cells) & np.isnan(numbers))

@@ -18,6 +18,7 @@ from cxkit.intake.fold import fold
 
 LAYOUTS = ("table", "queue_log")
 UNITS = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86_400.0, "clock": 1.0}
+SHARES = ("percent",)
 _TOP = {
     "extends",
     "layout",
@@ -42,7 +43,7 @@ _BY_TYPE = {
     "date": {"formats", "order", "calendar", "unit"},
     "seconds": {"unit", "decimal"},
     "count": {"decimal"},
-    "number": {"decimal"},
+    "number": {"decimal", "unit"},
 }
 
 
@@ -271,7 +272,7 @@ def _column(mapping: str, table: str, target: Column, words: Any) -> ColumnRule:
             times = [column.name for column in load().tables[table].of_type("timestamp")]
             _one_of(mapping, f"{where}.after", spec["after"], times)
     elif unit is not None:
-        _one_of(mapping, f"{where}.unit", unit, EPOCHS)
+        _one_of(mapping, f"{where}.unit", unit, SHARES if target.type == "number" else EPOCHS)
     _check_dates(mapping, where, spec)
     pairs = spec.get("equal", ())
     fallback = _column(mapping, table, target, spec["or"]) if "or" in spec else None

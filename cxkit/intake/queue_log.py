@@ -17,7 +17,8 @@ from cxkit.lang import Sentence
 
 # Where each event keeps the wait, the talk (both in seconds) and the way the visit ended; fields after the event's
 # name count from 1. From docs.asterisk.org, Queue Logs; ATTENDEDTRANSFER has no fixed fields, so its times are taken
-# from the clock. RINGNOANSWER and SYSCOMPAT say nothing about the caller's visit.
+# from the clock. RINGNOANSWER and SYSCOMPAT say nothing about the caller's visit. The writing after a call is a pause
+# of the agent with a reason of its own (PauseQueueMember puts the reason into the log).
 _WAIT = {
     "CONNECT": 1,
     "COMPLETEAGENT": 1,
@@ -46,10 +47,13 @@ _ENDED = {
     "LEAVEEMPTY": "other",
     "LEAVEUNAVAIL": "other",
 }
+_PAUSES = ("PAUSE", "UNPAUSE")
+_WRAP_REASONS = ("wrapup", "wrap", "acw", "aftercall", "aftercallwork")
+_WRAP_WITHIN = 30  # seconds after the call in which such a pause must begin
 _CALL = {"ENTERQUEUE", "CONNECT", "RINGNOANSWER", "RINGCANCELED", "SYSCOMPAT", *_ENDED}
 _NO_CALL = {"", "NONE", "REALTIME", "MANAGER"}
 _LINE = re.compile(r"\d{9,10}(\.\d+)?\|[^|]*\|[^|]*\|[^|]*\|[A-Z]+(\||$)")
-HEADERS = ("visit", "queue", "arrived", "ended", "wait", "talk", "outcome", "transferred", "member")
+HEADERS = ("visit", "queue", "arrived", "ended", "wait", "talk", "wrap", "outcome", "transferred", "member")
 
 
 def looks_like_queue_log(text: str) -> bool:
@@ -105,12 +109,34 @@ def _events(lines: list[str], rows: NDArray[np.int64]) -> tuple[pd.DataFrame, li
     frame["row"] = rows
     time = pd.to_numeric(frame["time"], errors="coerce")
     whole = (np.array([len(p) for p in parts]) >= 5) & time.between(1e8, 9.9e9).to_numpy()
-    call = frame["event"].isin(_CALL).to_numpy() & ~frame["call"].isin(_NO_CALL).to_numpy()
-    rejected = [("not_an_event", ~whole), ("not_a_call", whole & ~call)]
     frame["time"] = time
+    frame["call"] = _with_wraps(frame)
+    known = frame["event"].isin({*_CALL, *_PAUSES}).to_numpy()
+    call = known & ~frame["call"].isin(_NO_CALL).to_numpy()
+    rejected = [("not_an_event", ~whole), ("not_a_call", whole & ~call)]
     return frame[whole & call].reset_index(drop=True), [
         Rejected.of(rule, rows[mask]) for rule, mask in rejected if mask.any()
     ]
+
+
+def _with_wraps(frame: pd.DataFrame) -> pd.Series:
+    """The call of each event, where a pause for writing, and its end, belong to the call that the agent ended last.
+
+    A pause in several queues is one line for each of them: the first one counts.
+    """
+    acts = frame[frame["event"].isin({*_ENDED, *_PAUSES}) & ~frame["member"].isin(_NO_CALL)]
+    pause = acts["event"].isin(_PAUSES)
+    acts = acts[~(pause & acts.duplicated(["member", "event", "time"]))]
+    before = acts.groupby("member")[["event", "call", "time"]].shift()
+    reason = acts["1"].str.lower().str.replace(r"[^a-z]", "", regex=True)
+    soon = (acts["time"] - before["time"]).between(0, _WRAP_WITHIN)
+    begun = acts["event"].eq("PAUSE") & before["event"].isin(_ENDED) & reason.isin(_WRAP_REASONS) & soon
+    calls = frame["call"].mask(frame["event"].isin(_PAUSES), "NONE")
+    calls.update(before.loc[begun, "call"])
+    held = calls.loc[acts.index].groupby(acts["member"]).shift()
+    over = acts["event"].eq("UNPAUSE") & begun.groupby(acts["member"]).shift(fill_value=False)
+    calls.update(held[over])
+    return calls
 
 
 def _visits(events: pd.DataFrame) -> pd.DataFrame:
@@ -138,6 +164,8 @@ def _gathered(events: pd.DataFrame) -> pd.DataFrame:
         "end": first(events["time"], ends),
         "wait": first(wait, wait.notna()),
         "talk": first(talk, talk.notna()),
+        "paused": first(events["time"], events["event"] == "PAUSE"),
+        "unpaused": first(events["time"], events["event"] == "UNPAUSE"),
         "outcome": first(events["event"].map(_ENDED), ends),
         "moved": first(events["event"].isin(_MOVED), events["event"].isin(_MOVED)),
         "member": first(events["member"], answered & ~events["member"].isin(_NO_CALL)),
@@ -166,6 +194,10 @@ def _timed(visits: pd.DataFrame) -> pd.DataFrame:
     visits["wait"] = visits["wait"].fillna(left - arrived).map(_digits)
     talk = visits["talk"].fillna((visits["end"] - visits["connected"]).where(visits["answered"].eq(True)))
     visits["talk"] = talk.map(_digits)
+    wrap = visits["unpaused"] - visits["paused"]
+    if visits["paused"].notna().any():  # where agents log their writing, a finished call without it had none
+        wrap = wrap.mask(visits["answered"].eq(True) & visits["end"].notna() & visits["paused"].isna(), 0.0)
+    visits["wrap"] = wrap.map(_digits)
     visits["ended"] = visits["end"].map(_digits)
     moved = visits["moved"].eq(True)
     visits["transferred"] = np.where(moved, "true", np.where(visits["answered"].eq(True), "false", ""))

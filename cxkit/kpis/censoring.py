@@ -11,9 +11,12 @@ from matplotlib.axes import Axes
 
 from cxkit import figures
 from cxkit.errors import MeasureError
-from cxkit.kpis.words import UNITS
+from cxkit.kpis.asked import declared, estimated, lacking
+from cxkit.kpis.drawing import bar_of, edge_of
+from cxkit.kpis.judging import UNITS
 from cxkit.lang import Amount, Coded, Sentence, is_rtl, say, value
-from cxkit.measures import Duration, closed_only, estimates, missing, registry
+from cxkit.measures import Duration, closed_only
+from cxkit.measures.once import once
 from cxkit.result import Result, by_unit, not_answerable, records, span
 
 if TYPE_CHECKING:
@@ -48,10 +51,10 @@ class Censoring(Result):
         """Median and P90, counted both ways."""
         ax = figures.own_axes(ax, lang, self.size)
         rows = self.table[self.table["unit"] == "seconds"].reset_index(drop=True)
+        edge = edge_of(rows)
         for at, row in enumerate(records(rows)):
-            high = row["high"] if np.isfinite(row["high"]) else row["value"]
-            ax.hlines(at, row["low"], high, color=figures.ACCENT, linewidth=7, alpha=0.35)
-        ax.plot(rows["value"], rows.index, "o", color=figures.ACCENT, label=say("column.with_open", lang))
+            bar_of(ax, at, row, edge, figures.ACCENT, lang)
+        ax.plot([], [], "o", color=figures.ACCENT, label=say("column.with_open", lang))
         ax.plot(rows["naive"], rows.index, "D", color=figures.BAD, label=say("column.naive", lang))
         ax.set_yticks(list(rows.index), [value("stat", stat, lang) for stat in rows["stat"]])
         ax.set(ylim=(-0.7, len(rows) - 0.3), xlim=(0, None))
@@ -62,13 +65,13 @@ class Censoring(Result):
 
 def censoring(study: Study, kpi: str = "resolution_time", level: float = 0.95) -> Result:
     """The duration `kpi` estimated with its open tickets censored at `as_of`, beside the closed-only numbers."""
-    measure = registry(study)[kpi]
-    if gaps := missing(measure, study):
+    measure = declared(study)[kpi]
+    if gaps := lacking(study, kpi):
         return not_answerable(measure.question, gaps)
-    table = estimates(study, [measure], level=level)
     if not isinstance(measure, Duration):
         raise MeasureError("measure_not_duration", kpi=kpi)
-    naive = closed_only(study, measure).set_index("stat")["value"]
+    table = estimated(study, [kpi], (), level)
+    naive = once(study, ("closed only", kpi), lambda: closed_only(study, measure)).set_index("stat")["value"]
     table["unit"] = table["stat"].map(UNITS)
     table["naive"] = table["stat"].map(naive).astype(float)
     return Censoring(pd.DataFrame(table), (Sentence("kpis.censoring.why"),), kpi)

@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 
 from cxkit import figures
 from cxkit.errors import MeasureError
+from cxkit.kpis.asked import declared, lacking
 from cxkit.lang import Amount, Coded, Sentence, number, value
-from cxkit.measures import Net, Score, missing, registry, tally
+from cxkit.measures import Net, Score, registry, tally
+from cxkit.measures.once import once
 from cxkit.result import Result, not_answerable, span
 from cxkit.stats import wilson
 
@@ -58,14 +60,15 @@ class Distribution(Result):
 
 def distribution(study: Study, kpi: str = "csat", level: float = 0.95) -> Result:
     """The answers behind a Score or Net KPI: every answer of the scale with its share, also those nobody gave."""
-    measure = registry(study)[kpi]
-    if gaps := missing(measure, study):
+    measure = declared(study)[kpi]
+    if gaps := lacking(study, kpi):
         return not_answerable(measure.question, gaps)
     if not isinstance(measure, Score | Net):
         if isinstance(asked := registry()[kpi], Score | Net):  # the help desk's own good-or-bad stands in for a survey
             return not_answerable(asked.question, (f"survey_answers.item={kpi}",))
         raise MeasureError("measure_not_scale", kpi=measure.spoken)
-    given = tally(study, measure).dropna(subset=["value"]).groupby("value")["n"].sum()
+    counted = once(study, ("tally", kpi), lambda: tally(study, measure))
+    given = counted.dropna(subset=["value"]).groupby("value")["n"].sum()
     low, high = measure.scale
     answers = np.arange(int(low), int(high) + 1)
     n = given.reindex(answers, fill_value=0).to_numpy(dtype=np.float64)

@@ -5,46 +5,50 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from cxkit import figures
-from cxkit.kpis.words import UNITS, thin_note
-from cxkit.lang import Amount, Coded, Range, Sentence, frame_line, is_rtl, value
-from cxkit.measures import Measure, Share, estimates, missing, registry
-from cxkit.result import Result, by_unit, records, span
+from cxkit.kpis.asked import carried, declared, estimated, lacking
+from cxkit.kpis.judging import THIN, likeness_unknown, widened, with_targets
+from cxkit.kpis.words import CHANCE, ESTIMATE, NAME, clustered_notes, thin_note
+from cxkit.lang import Amount, Coded, Range, Sentence, frame_line, is_rtl, say, value
+from cxkit.measures import Measure, Share, estimates, missing
+from cxkit.measures.kinds import FAMILIES
+from cxkit.measures.once import once
+from cxkit.result import Format, Result, by_unit, records
 
 if TYPE_CHECKING:
     from cxkit.study import Study
 
-THIN = 30  # cases below which an estimate gets a note
-WIDE = 1.2  # widening from which the likeness of an agent's tickets gets a note
 _RESPONSE = Share("response rate", of="surveys", where="answered_at is not None", cluster="", stratum="")
 _COLOURS = {"met": figures.GOOD, "missed": figures.BAD, "open": figures.MUTED, "no_target": figures.ACCENT}
 
 
 @dataclass(frozen=True, eq=False)
 class Scorecard(Result):
-    """One row a KPI statistic: value, interval, n, still open, clusters, target and standing.
+    """One row a KPI: value, interval, n, still open, clusters, target, standing and the chance that the target is met.
 
-    `unanswered`: KPIs that these data cannot carry, with the columns that are missing.
+    A KPI whose target is about another statistic than its headline has a row for each. `unanswered`: KPIs that these
+    data cannot carry, with the columns that are missing; `asked` the question that each would answer,
+    `families` the family of each.
     """
 
     unanswered: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    asked: dict[str, Sentence] = field(default_factory=dict)
+    families: dict[str, str] = field(default_factory=dict)
 
-    formats = {
-        "kpi": "code",
-        "stat": "code",
-        "value": by_unit("value"),
-        "interval": span(),
+    formats: ClassVar[Mapping[str, Format]] = {
+        "family": ("c", lambda row, lang: value("family", row["family"], lang) if row["leads"] else ""),
+        "kpi": NAME,
+        **{column: kind for column, kind in ESTIMATE.items() if column != "stat"},
         "target": by_unit("target"),
         "standing": "code",
-        "n": "count",
-        "open": "count",
+        "chance": CHANCE,
     }
+    max_rows: ClassVar[int] = 80
 
     def sentences(self) -> tuple[Sentence, ...]:
         """How many KPIs meet, miss or cannot be told from their target; each miss by name; what is not answerable."""
@@ -57,40 +61,47 @@ class Scorecard(Result):
         return tuple(said) or (Sentence("kpis.scorecard.nothing"),)
 
     def plot(self, ax: Axes | None = None, lang: str | None = None) -> Axes:
-        """One strip a KPI, on its own scale: interval, value and target."""
+        """One strip for each KPI that is judged (for all, if none is), on its own scale: interval, value and target."""
         ax = figures.own_axes(ax, lang, self.size)
         ax.set_axis_off()
-        rtl, shown = is_rtl(lang), self._headlines
+        rtl, shown = is_rtl(lang), self._drawn
         height = 1 / max(len(shown), 1)
         for place, row in enumerate(records(shown)):
             bottom = 1 - (place + 0.7) * height
-            _strip(ax.inset_axes((0.06 if rtl else 0.4, bottom, 0.54, height * 0.5)), row, lang)
+            strip(ax.inset_axes((0.06 if rtl else 0.4, bottom, 0.54, height * 0.5)), row, lang)
             label = f"{value('kpi', row['kpi'], lang)}\n{value('stat', row['stat'], lang)}"
             side = "right" if rtl else "left"
             ax.text(float(rtl), bottom + height * 0.25, frame_line(label, lang), ha=side, va="center")
         return ax
 
     @property
-    def _headlines(self) -> pd.DataFrame:
-        return self.table[self.table["headline"].astype(bool) & self.table["value"].notna()]
+    def _drawn(self) -> pd.DataFrame:
+        known = self.table[self.table["value"].notna()]
+        judged = known[known["standing"] != "no_target"]
+        return judged if len(judged) else known
 
     @property
     def size(self) -> tuple[float, float]:  # type: ignore[override]
         """Inches: one strip for every KPI."""
-        return (8.0, 0.75 * max(2, len(self._headlines)))
+        return (8.0, 0.75 * max(2, len(self._drawn)))
 
 
-def _strip(ax: Axes, row: Mapping[str, Any], lang: str | None) -> None:
+def strip(ax: Axes, row: Mapping[str, Any], lang: str | None) -> None:
+    """A KPI on a scale of its own: pale its interval, thin the one that is judged, dark its target."""
     colour = _COLOURS[str(row["standing"])]
     low, high, at, target = (float(row[name]) for name in ("low", "high", "value", "target"))
     wide_low, wide_high = widened(row)
-    ends = [x for x in (low, high, wide_low, wide_high, at, target) if not math.isnan(x) and x != float("inf")]
-    ax.hlines(0, wide_low, min(wide_high, max(ends)), color=colour, linewidth=1.5)
-    ax.hlines(0, low, min(high, max(ends)), color=colour, linewidth=7, alpha=0.35)
-    ax.plot(at, 0, "o", color=colour, markersize=7)
+    ends = [x for x in (low, high, wide_low, wide_high, at, target) if math.isfinite(x)] or [0.0]
+    margin = (max(ends) - min(ends)) * 0.25 or abs(max(ends)) * 0.1 or 1
+    edge = max(ends) + (0 if math.isfinite(high) else margin)
+    ax.hlines(0, wide_low, min(wide_high, edge), color=colour, linewidth=1.5)
+    ax.hlines(0, low, min(high, edge), color=colour, linewidth=7, alpha=0.35)
+    if math.isfinite(at):
+        ax.plot(at, 0, "o", color=colour, markersize=7)
+    else:
+        _not_reached(ax, edge, colour, lang)
     if not math.isnan(target):
         ax.plot([target, target], [-0.6, 0.6], color=figures.INK, linewidth=2)
-    margin = (max(ends) - min(ends)) * 0.25 or abs(at) * 0.1 or 1
     ax.set(xlim=(min(ends) - margin, max(ends) + margin), ylim=(-1, 1), yticks=[])
     ax.tick_params(labelsize=8)
     for side in ("left", "right"):
@@ -98,37 +109,54 @@ def _strip(ax: Axes, row: Mapping[str, Any], lang: str | None) -> None:
     figures.finish(ax, lang, "categories", figures.axis_unit(str(row["unit"])), "x")
 
 
+def _not_reached(ax: Axes, edge: float, colour: str, lang: str | None) -> None:
+    rtl = is_rtl(lang)
+    ax.plot(edge, 0, "<" if rtl else ">", color=colour, markersize=7)
+    words = frame_line(say("common.not_reached", lang), lang)
+    ax.annotate(words, (edge, 0.25), ha="left" if rtl else "right", va="bottom", fontsize=8)
+
+
 def _miss(row: Mapping[str, Any]) -> Sentence:
     spoken = {name: Amount(row[name], row["unit"]) for name in ("target", "value")}
     # The interval that was judged: the plain one of the table may be narrower.
     interval = Range(*widened(row), row["unit"])
-    return Sentence("kpis.scorecard.missed", {"kpi": Coded("kpi", row["kpi"]), **spoken, "interval": interval})
+    key = "kpis.scorecard.missed_within" if row["stat"] == "within" else "kpis.scorecard.missed"
+    return Sentence(key, {"kpi": Coded("kpi", row["kpi"]), **spoken, "interval": interval})
 
 
 def scorecard(study: Study, level: float = 0.95) -> Scorecard:
-    """Every KPI of `study`'s registry that its data can carry, beside its target."""
-    measures = registry(study)
-    lacking = {name: missing(measure, study) for name, measure in measures.items()}
-    answered = [measure for name, measure in measures.items() if not lacking[name]]
-    unanswered = {name: gaps for name, gaps in lacking.items() if gaps}
+    """Every KPI of `study`'s registry that its data can carry, beside its target, family by family."""
+    measures = declared(study)
+    unanswered = {name: lacking(study, name) for name in measures if lacking(study, name)}
+    asked = {name: measures[name].question for name in unanswered}
+    families = {name: measures[name].family for name in unanswered}
+    answered = in_families(measures, carried(study))
     if not answered:
-        return Scorecard(pd.DataFrame(columns=["standing", "headline", "value"]), (), unanswered)
-    table = with_targets(estimates(study, answered, level=level), study, measures)
+        return Scorecard(pd.DataFrame(columns=["standing", "value"]), (), unanswered, asked, families)
+    table = with_targets(estimated(study, answered, (), level), study, measures, level)
+    shown = table[table["headline"] | table["target"].notna()].reset_index(drop=True)
+    shown["leads"] = ~shown["family"].duplicated()  # its family is named once
+    return Scorecard(shown, _notes(study, table, measures), unanswered, asked, families)
+
+
+def in_families(measures: Mapping[str, Measure], names: tuple[str, ...]) -> tuple[str, ...]:
+    """`names` family by family, as FAMILIES orders them, and as declared within each."""
+    return tuple(sorted(names, key=lambda name: FAMILIES.index(measures[name].family)))
+
+
+def _notes(study: Study, table: pd.DataFrame, measures: Mapping[str, Measure]) -> tuple[Sentence, ...]:
     headlines = records(table[table["headline"]])
-    notes = [thin_note(row) for row in headlines if row["n"] < THIN]
-    notes += [_clustered_note(row) for row in headlines if row["widening"] > WIDE]
+    notes = [thin_note(row) for row in headlines if row["n"] < THIN and row["kind"] != "count"]
+    notes += clustered_notes(records(table[table["target"].notna()]))
     few = [row for row in headlines if likeness_unknown(row) and row["clusters"] > 0]
     notes += [Sentence("kpis.scorecard.few_agents", {"clusters": int(few[0]["clusters"])})] if few else []
-    notes += [*_promise_notes(table), *_respondents_note(study, headlines, measures)]
-    return Scorecard(table, tuple(notes), unanswered)
+    notes += [*promise_notes(table), *respondents_note(study, headlines, measures)]
+    if table["chance"].notna().any():
+        notes.append(Sentence("kpis.scorecard.chance"))
+    return tuple(notes)
 
 
-def _clustered_note(row: Mapping[str, Any]) -> Sentence:
-    facts = {"kpi": Coded("kpi", row["kpi"]), "clusters": int(row["clusters"])}
-    return Sentence("kpis.scorecard.clustered", {**facts, "interval": Range(*widened(row), row["unit"])})
-
-
-def _promise_notes(table: pd.DataFrame) -> list[Sentence]:
+def promise_notes(table: pd.DataFrame) -> list[Sentence]:
     """What a promised time judged at the median leaves out: the share of tickets within it."""
     within = {row["kpi"]: row["value"] for row in records(table) if row["stat"] == "within"}
     judged = [row for row in records(table) if row["kpi"] in within and row["stat"] == "median"]
@@ -146,66 +174,14 @@ def _promise_notes(table: pd.DataFrame) -> list[Sentence]:
     ]
 
 
-def _respondents_note(study: Study, headlines: list[dict[str, Any]], measures: Mapping[str, Measure]) -> list[Sentence]:
+def respondents_note(study: Study, headlines: list[dict[str, Any]], measures: Mapping[str, Measure]) -> list[Sentence]:
     """Whom the survey KPIs speak for: those who answered, of those who were asked (K18), as at the study's `as_of`."""
     answers = max((row["n"] for row in headlines if measures[row["kpi"]].of == "survey_answers"), default=0)
     if not answers:
         return []
-    response = None if missing(_RESPONSE, study) else estimates(study, _RESPONSE).iloc[0]
-    if response is None or response["value"] in (0, 1):  # an export of answers alone does not know who was asked
+    response = None if missing(_RESPONSE, study) else once(study, "response", lambda: estimates(study, _RESPONSE))
+    if response is None or response["value"].iloc[0] in (0, 1):  # answers alone do not know who was asked
         return [Sentence("kpis.scorecard.respondents", {"n": int(answers)})]
-    asked, share = int(response["n"]), float(response["value"])
+    asked, share = int(response["n"].iloc[0]), float(response["value"].iloc[0])
     facts = {"n": round(share * asked), "asked": asked, "share": Amount(share, "share")}
     return [Sentence("kpis.scorecard.non_response", facts)]
-
-
-def widened(row: Mapping[str, Any] | pd.Series[Any]) -> tuple[float, float]:
-    """The interval of an estimate's line as the likeness of an agent's tickets makes it.
-
-    Durations are widened by a factor, on the log scale: their intervals are not symmetric and never below zero. The
-    interval of one that is not reached stays as it is.
-    """
-    at, low, high, factor = (float(row[name]) for name in ("value", "low", "high", "widening"))
-    factor = 1.0 if math.isnan(factor) else factor
-    if row["unit"] == "seconds":
-        return (at * (low / at) ** factor, at * (high / at) ** factor) if 0 < at < math.inf else (low, high)
-    least, most = {"share": (0.0, 1.0), "points": (-1.0, 1.0)}.get(str(row["unit"]), (-math.inf, math.inf))
-    return max(least, at - (at - low) * factor), min(most, at + (high - at) * factor)
-
-
-def likeness_unknown(row: Mapping[str, Any] | pd.Series[Any]) -> bool:
-    """Whether agents are known, but too few to tell how alike their tickets are."""
-    return not math.isnan(float(row["clusters"])) and math.isnan(float(row["widening"]))
-
-
-def with_targets(table: pd.DataFrame, study: Study, measures: dict[str, Measure]) -> pd.DataFrame:
-    """`table` of estimates with unit, headline flag, target of the headline statistic, and standing.
-
-    Standing: "met" or "missed" only if the whole interval, widened for the likeness of an agent's tickets where that is
-    known, lies on that side of the target; "open" otherwise.
-    """
-    table = table.copy()
-    table["unit"] = table["stat"].map(UNITS)
-    headline = [measures[kpi].headline == stat for kpi, stat in zip(table["kpi"], table["stat"], strict=True)]
-    table["headline"] = np.array(headline, dtype=bool)  # of no lines, too: an empty list would choose no columns
-    targets = table["kpi"].map(study.targets).astype(float)
-    table["target"] = targets.where(table["headline"])
-    better = table["kpi"].map({name: measure.better for name, measure in measures.items()})
-    table["standing"] = [
-        standing(*widened(row), row["target"], way) for row, way in zip(records(table), better, strict=True)
-    ]
-    return table
-
-
-def standing(low: float, high: float, target: float, better: str) -> str:
-    """Where an interval lies: "met", "missed", "open" (it holds the target) or "no_target".
-
-    >>> standing(0.81, 0.90, 0.80, "higher"), standing(0.75, 0.85, 0.80, "higher"), standing(70.0, 90.0, 60.0, "lower")
-    ('met', 'open', 'missed')
-    """
-    if math.isnan(target) or math.isnan(low) or better == "none":
-        return "no_target"
-    above, below = low >= target, high <= target
-    if better == "lower":
-        above, below = below, above
-    return "met" if above else "missed" if below else "open"

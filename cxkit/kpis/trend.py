@@ -1,130 +1,177 @@
-"""How one KPI moved from month to month, with the month that is not over yet set apart."""
+"""How one KPI moved from period to period, with the periods that the data do not cover whole set apart."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from cxkit import figures
-from cxkit.calendars import local_midnight
-from cxkit.kpis.scorecard import with_targets
-from cxkit.lang import Amount, Coded, Range, Sentence, month, say, value
-from cxkit.measures import begins_at, estimates, missing, registry
-from cxkit.result import Result, by_unit, not_answerable, span
+from cxkit.kpis.asked import declared, estimated, followed, lacking
+from cxkit.kpis.drawing import columns_not_reached
+from cxkit.kpis.judging import THIN, with_targets
+from cxkit.kpis.spans import begun, exposure, has_hours, whole, written
+from cxkit.kpis.words import ESTIMATE, headline_name, shielded
+from cxkit.lang import Amount, Coded, Range, Sentence, Word, month, say, write
+from cxkit.measures import Measure
+from cxkit.result import Format, Result, not_answerable
 
 if TYPE_CHECKING:
     from cxkit.study import Study
 
-THIN = 30
+_LABELS = 16  # at most so many names below a time line
 
 
 @dataclass(frozen=True, eq=False)
 class Trend(Result):
-    """One row a month: value, interval, n, still open, and whether the month was complete at `as_of`."""
+    """One row a period: value, interval, n, still open, and whether the period was complete at `as_of`."""
 
     kpi: str = ""
     target: float = float("nan")
+    period: str = "month"
+    unit: str = "month"  # in which the period is written
+    group: Word | None = None  # whom the trend is of; None: all
+    limits: tuple[float, float] | None = None  # of the value axis, where several pictures are compared
 
-    formats = {
-        "month": "month",
-        "value": by_unit("value"),
-        "interval": span(),
-        "n": "count",
-        "open": "count",
-        "complete": "yesno",
-    }
+    @property
+    def formats(self) -> Mapping[str, Format]:  # type: ignore[override]
+        """The period as its calendar names it, then the estimate."""
+        return {self.period: self.unit, **shielded(ESTIMATE), "per_open": "number2", "complete": "yesno"}
 
     @property
     def complete(self) -> pd.DataFrame:
-        """The months that were over at `as_of` and have an estimate."""
+        """The periods that were over at `as_of` and have an estimate."""
         return self.table[self.table["complete"] & self.table["value"].notna()]
 
     def sentences(self) -> tuple[Sentence, ...]:
-        """The last complete month with its interval, and the range of the complete months with enough cases.
+        """The last complete period with its interval, and the range of the complete periods with enough cases.
 
-        A month whose median is not reached is the slowest of all: it is said, not skipped.
+        A period whose median is not reached is the slowest of all: it is said, not skipped.
         """
-        whole = self.complete
-        if whole.empty:
+        done = self.complete
+        if done.empty:
             return (Sentence("kpis.trend.none", {"kpi": Coded("kpi", self.kpi)}),)
-        last, solid = whole.iloc[-1], whole[(whole["n"] >= THIN) | (whole["kind"] == "count")]
-        unit = str(last["unit"])
-        said = [
-            Sentence(
-                "kpis.trend.last",
-                {
-                    "kpi": Coded("kpi", self.kpi),
-                    "month": Amount(last["month"], "month"),
-                    "value": Amount(float(last["value"]), unit),
-                    "interval": Range(float(last["low"]), float(last["high"]), unit),
-                },
-            )
-        ]
+        last, solid = done.iloc[-1], done[(done["n"] >= THIN) | (done["kind"] == "count")]
+        said = [Sentence("kpis.trend.last", {"kpi": Coded("kpi", self.kpi), **self._told(last)})]
+        if "per_open" in self.table and math.isfinite(last["per_open"]):
+            key = f"kpis.trend.{last['per']}"
+            said.append(Sentence(key, {"rate": float(last["per_open"]), "open": float(last["exposure"])}))
         if len(solid) > 1:
             ordered = solid.sort_values("value", kind="stable")
-            lowest, highest = ordered.iloc[0], ordered.iloc[-1]
-            said.append(
-                Sentence(
-                    "kpis.trend.range",
-                    {
-                        "n": len(solid),
-                        "lowest": Amount(float(lowest["value"]), unit),
-                        "lowest_month": Amount(lowest["month"], "month"),
-                        "highest": Amount(float(highest["value"]), unit),
-                        "highest_month": Amount(highest["month"], "month"),
-                    },
-                )
-            )
+            said.append(self._range(ordered.iloc[0], ordered.iloc[-1], len(solid)))
         return tuple(said)
 
+    def _told(self, row: pd.Series[Any]) -> dict[str, object]:
+        unit = str(row["unit"])
+        return {
+            "period": Amount(row[self.period], self.unit),
+            "value": Amount(float(row["value"]), unit),
+            "interval": Range(float(row["low"]), float(row["high"]), unit),
+        }
+
+    def _range(self, lowest: pd.Series[Any], highest: pd.Series[Any], n: int) -> Sentence:
+        ends = {
+            f"{end}{part}": word
+            for end, row in (("lowest", lowest), ("highest", highest))
+            for part, word in (
+                ("", Amount(float(row["value"]), str(row["unit"]))),
+                ("_period", Amount(row[self.period], self.unit)),
+            )
+        }
+        return Sentence("kpis.trend.range", {"n": n, **ends})
+
     def plot(self, ax: Axes | None = None, lang: str | None = None) -> Axes:
-        """Line with its interval; an incomplete month is a hollow dot; the target is a dashed line."""
+        """Line with its interval; hollow: an incomplete period; a mark on top: one not reached; dashed: the target."""
         ax = figures.own_axes(ax, lang, self.size)
-        shown = self.table[np.isfinite(self.table["value"])]
-        at = np.flatnonzero(np.isfinite(self.table["value"]))
-        low, high = shown["low"].to_numpy(float), shown["high"].to_numpy(float)
-        high = np.where(np.isfinite(high), high, np.nanmax([*shown["value"], *high[np.isfinite(high)]], initial=0))
-        ax.fill_between(at, low, high, color=figures.ACCENT, alpha=0.18, linewidth=0)
-        whole = shown["complete"].to_numpy(bool)
-        ax.plot(at[whole], shown["value"][whole], "-o", color=figures.ACCENT, markersize=5)
-        ax.plot(at[~whole], shown["value"][~whole], "o", color=figures.ACCENT, markerfacecolor=figures.PAPER)
+        self._draw(ax, lang)
         if pd.notna(self.target):
             ax.axhline(self.target, color=figures.INK, linestyle="--", linewidth=1.2, label=say("column.target", lang))
-            figures.legend(ax, lang, loc="best")
-        ax.set_xticks(range(len(self.table)), [month(m, lang, short=True) for m in self.table["month"]], rotation=45)
+        figures.legend(ax, lang, loc="best")
+        step = math.ceil(len(self.table) / _LABELS) or 1
+        ticks = range(0, len(self.table), step)
+        ax.set_xticks(ticks, [short(self.table[self.period].iloc[at], self.unit, lang) for at in ticks], rotation=45)
         unit = str(self.table["unit"].iloc[0]) if len(self.table) else "number2"
-        ax.set_title(f"{value('kpi', self.kpi, lang)} · {value('stat', _stat(self), lang)}")
+        ax.set_title(self._heading(lang))
         return figures.finish(ax, lang, "series", figures.axis_unit(unit), "y")
 
+    def _draw(self, ax: Axes, lang: str | None) -> None:
+        value = self.table["value"].to_numpy(float)
+        at, complete = np.flatnonzero(np.isfinite(value)), self.table["complete"].to_numpy(bool)
+        low, high = (self.table[end].to_numpy(float) for end in ("low", "high"))
+        ends = np.concatenate([value, low, high])
+        top = np.max(ends[np.isfinite(ends)], initial=0.0)
+        for run in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1):  # a band breaks where nothing is known
+            ax.fill_between(run, low[run], np.minimum(high[run], top), color=figures.ACCENT, alpha=0.18, linewidth=0)
+        joined = np.where(complete, value, np.nan)
+        joined[~np.isfinite(joined)] = np.nan
+        ax.plot(np.arange(len(value)), joined, "-o", color=figures.ACCENT, markersize=5)
+        hollow = at[~complete[at]]
+        ax.plot(hollow, value[hollow], "o", color=figures.ACCENT, markerfacecolor=figures.PAPER)
+        columns_not_reached(ax, list(np.flatnonzero(np.isposinf(value))), float(top), lang)
+        ax.set_xlim(-0.5, max(len(value), 1) - 0.5)
+        if self.limits is not None:
+            ax.set_ylim(*self.limits)
 
-def _stat(trend: Trend) -> str:
-    return str(trend.table["stat"].iloc[0]) if len(trend.table) else ""
+    def _heading(self, lang: str | None) -> str:
+        if self.group is not None:
+            return self.group.text(lang)
+        stat = str(self.table["stat"].iloc[0]) if len(self.table) else ""
+        return headline_name(self.kpi, stat, lang)
 
 
-def trend(study: Study, kpi: str, level: float = 0.95) -> Result:
-    """The headline statistic of `kpi` in every month of the study's calendar.
+def short(day: pd.Timestamp, unit: str, lang: str | None) -> str:
+    """A period below an axis."""
+    if unit == "month":
+        return month(day, lang, short=True)
+    return write(day, "date" if unit == "week" else unit, lang)
 
-    A month is complete when the data cover it and it was over at `as_of`; a fall in another is no finding.
+
+def trend(study: Study, kpi: str, period: str = "month", level: float = 0.95, per_open: bool = False) -> Result:
+    """The headline statistic of `kpi` in every period of the study's calendar: day, week, half_month or month.
+
+    A period is complete when the data cover it and it was over at `as_of`; a fall in another is no finding. Volumes are
+    also given per open hour (per day, without business hours), and with `per_open` only so.
     """
-    measures = registry(study)
-    measure = measures[kpi]
-    if gaps := missing(measure, study):
+    measure = declared(study)[kpi]
+    if gaps := lacking(study, kpi):
         return not_answerable(measure.question, gaps)
-    found = with_targets(estimates(study, [measure], by=("month",), level=level), study, measures)
-    table = found[found["headline"]].sort_values("month").reset_index(drop=True)
-    # A month is settled when it was over, and when none of its yes-or-no cases still waits for its follow-up.
-    undecided = table["kind"].eq("share") & table["open"].gt(0)
-    # The first month is settled when the data begin with it, give or take a long weekend.
-    begins = begins_at(study, measure) - pd.Timedelta(days=4)
-    late = [local_midnight(pd.Timestamp(m).date(), study.time_zone) < begins for m in table["month"]]
-    table["complete"] = ~table["partial"] & ~undecided & ~np.array(late, dtype=bool)
-    thin = table[(table["n"] < THIN) & table["value"].notna()]
+    if not followed(measure):
+        return not_answerable(measure.question, (f"{measure.of}: {period}",))
+    table = in_periods(study, measure, period, level=level)
+    if per_open and "per_open" in table:
+        table = _divided(table)
+    thin = table[(table["n"] < THIN) & table["value"].notna() & (table["kind"] != "count")]
     notes = [Sentence("kpis.trend.thin", {"n": len(thin), "least": THIN})] if len(thin) else []
     if not table["complete"].all():
         notes.append(Sentence("kpis.trend.incomplete"))
-    target = float(study.targets.get(kpi, float("nan")))
-    return Trend(table, tuple(notes), kpi, target)
+    target = table["target"].iloc[-1] if len(table) and not per_open else float("nan")
+    return Trend(table, tuple(notes), kpi, float(target), period, written(study, period))
+
+
+def in_periods(
+    study: Study, measure: Measure, period: str, by: tuple[str, ...] = (), level: float = 0.95
+) -> pd.DataFrame:
+    """The headline of a measure period by period (and group by group), with target and whether each is complete."""
+    found = with_targets(estimated(study, [measure.id], (period, *by), level), study, declared(study), level)
+    table = found[found["headline"]].sort_values([period, *by]).reset_index(drop=True)
+    table[period] = table[period].astype("datetime64[us]")
+    table = table[table[period].isin(begun(study, measure, period))].reset_index(drop=True)
+    # A period is settled when it is whole, and when none of its yes-or-no cases still waits for its follow-up.
+    undecided = table["kind"].eq("share") & table["open"].gt(0)
+    table["complete"] = whole(study, measure, period, table[period]) & ~undecided.to_numpy()
+    if measure.headline == "count":
+        table["exposure"] = exposure(study, measure, period, table[period])
+        table["per_open"] = table["value"] / table["exposure"]
+        table["per"] = "per_open_hour" if has_hours(study) else "per_day"
+    return table
+
+
+def _divided(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` of counts as counts per open hour or per day."""
+    divided = {end: table[end] / table["exposure"] for end in ("value", "low", "high")}
+    return table.assign(**divided, stat=table["per"], unit="number2").drop(columns="per_open")

@@ -1,6 +1,7 @@
 """Words, numbers, dates and direction in English, Arabic and Persian: the only place where text is made."""
 
-from cxkit.lang.catalogue import Sentence, Word, arguments, has, keys, say
+from cxkit.lang.catalogue import Sentence, Word, arguments, has, keys, learn, say
+from cxkit.lang.dates import date, half_month, hijri, jalali, moment, month, week
 from cxkit.lang.direction import direction, frame_line, is_rtl, isolate, text_direction
 from cxkit.lang.format import (
     Amount,
@@ -8,14 +9,11 @@ from cxkit.lang.format import (
     Lasting,
     Named,
     Range,
+    Several,
     count,
-    date,
     duration,
     interval,
-    jalali,
     label,
-    moment,
-    month,
     number,
     percent,
     points,
@@ -33,6 +31,7 @@ __all__ = [
     "Named",
     "Range",
     "Sentence",
+    "Several",
     "Word",
     "arguments",
     "count",
@@ -41,13 +40,16 @@ __all__ = [
     "direction",
     "duration",
     "frame_line",
+    "half_month",
     "has",
+    "hijri",
     "interval",
     "is_rtl",
     "isolate",
     "jalali",
     "keys",
     "label",
+    "learn",
     "moment",
     "month",
     "number",
@@ -59,5 +61,6 @@ __all__ = [
     "text_direction",
     "use",
     "value",
+    "week",
     "write",
 ]

@@ -51,15 +51,30 @@ def keys(lang: str | None = None) -> frozenset[str]:
     return frozenset(_load(resolve(lang)))
 
 
+_LEARNT: dict[tuple[str, str], str] = {}  # words that no catalogue has: a study's own, by key and language
+_HARMLESS = str.maketrans({"'": "’", "{": "(", "}": ")"})  # somebody's words are no pattern
+
+
+def learn(key: str, words: Mapping[str, str]) -> None:
+    """Let `key` be spoken by a study's own words, language by language; catalogues keep the last word."""
+    for lang, text in words.items():
+        if _LEARNT.get((key, lang)) != text:
+            _LEARNT[key, lang] = text
+            _message.cache_clear()
+
+
 def has(key: str, lang: str | None = None) -> bool:
-    """Whether the catalogue has words for `key`."""
-    return key in _load(resolve(lang))
+    """Whether there are words for `key`."""
+    lang = resolve(lang)
+    return key in _load(lang) or (key, lang) in _LEARNT
 
 
 def pattern(key: str, lang: str | None = None) -> str:
     """The ICU pattern of `key` as written; LanguageError names the nearest key when there is none."""
     lang = resolve(lang)
     messages = _load(lang)
+    if key not in messages and (key, lang) in _LEARNT:
+        return _LEARNT[key, lang].translate(_HARMLESS)
     if key not in messages:
         raise LanguageError("unknown_key", key=key, lang=lang, near=nearest(key, messages) or "-")
     return messages[key]

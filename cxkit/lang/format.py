@@ -103,7 +103,9 @@ def duration(seconds: float | None, lang: str | None = None, *, in_sentence: boo
 
 
 def interval(low: float, high: float, lang: str | None = None, unit: str = "share") -> str:
-    """The two ends of an interval, written in `unit` (see `write`)."""
+    """The two ends of an interval, written in `unit` (see `write`); one dash where neither is known."""
+    if low != low and high != high:
+        return "–"
     return say("common.interval", lang, low=_inside(low, unit, lang), high=_inside(high, unit, lang))
 
 

@@ -1,28 +1,23 @@
-"""Which rows of a table belong to a measure, what is counted in each, and in which month, as Ibis expressions."""
+"""Which rows of a table belong to a measure, and what is counted in each, as Ibis expressions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from cxkit.calendars import Period, month_edges
 from cxkit.errors import MeasureError
-from cxkit.measures.expressions import column_names, condition, seconds_between
+from cxkit.measures.expressions import AS_OF, column_names, condition, numeric, open_place, whole_second
+from cxkit.measures.grid import grid_step, on_grid
 from cxkit.measures.kinds import EXCLUSIONS, SOURCES, Count, Duration, Measure, Net, Ratio, Score, Share
-from cxkit.measures.needs import home_of
-from cxkit.measures.sources import dated, moment
-
-if TYPE_CHECKING:
-    from cxkit.study import Study
+from cxkit.measures.sources import as_time, dated, moment
 
 Steps = list[tuple[str, ir.BooleanValue]]  # (rule, true where a row stays), in order
 
 
-def steps(measure: Measure, table: ir.Table) -> Steps:
+def steps(measure: Measure, table: ir.Table, as_of: pd.Timestamp) -> Steps:
     """What narrows `table` to the measure's population, in the order of the waterfall; never unknown."""
     found: Steps = []
     if isinstance(measure, Score | Net) and measure.item:
@@ -34,7 +29,8 @@ def steps(measure: Measure, table: ir.Table) -> Steps:
         if column_names(EXCLUSIONS[rule]) <= set(table.columns):
             found.append((rule, ~condition(EXCLUSIONS[rule], table, measure.of).fill_null(False)))
     if measure.among:
-        found.append(("among", condition(measure.among, table, measure.of).fill_null(False)))
+        among = condition(measure.among, table, measure.of, moment(as_of))
+        found.append(("among", among.fill_null(False)))
     if measure.dated_by and measure.dated_by != entry:
         found.append(("undated", dated(measure, table).notnull()))
     return found
@@ -52,7 +48,7 @@ def counted_value(measure: Measure, table: ir.Table, as_of: pd.Timestamp) -> tup
         case Score() | Net():
             return table[measure.value].cast("float64"), None
         case Ratio():
-            return table[measure.top].cast("float64"), None
+            return numeric(measure.top, table, measure.of, moment(as_of)).cast("float64"), None
         case Duration():
             return _duration(measure, table, as_of)
         case Count():
@@ -60,34 +56,57 @@ def counted_value(measure: Measure, table: ir.Table, as_of: pd.Timestamp) -> tup
     raise MeasureError("measure_no_kind", kpi=measure.spoken)
 
 
-def months_of(study: Study, measure: Measure | None = None) -> tuple[Period, ...]:
-    """The months of the study's calendar from the measure's earliest date (or from `as_of`) up to `as_of`."""
-    first = study.as_of if measure is None else min(begins_at(study, measure), study.as_of)
-    calendar = study.config.get("calendar", {}).get("months", "gregorian")
-    return tuple(month_edges(first, study.as_of, study.time_zone, calendar))
+def bottom_value(measure: Ratio, table: ir.Table, as_of: pd.Timestamp) -> ir.NumericValue | None:
+    """What a row adds underneath; None: it counts as one."""
+    return numeric(measure.bottom, table, measure.of, moment(as_of)).cast("float64") if measure.bottom else None
 
 
-def begins_at(study: Study, measure: Measure) -> pd.Timestamp:
-    """The earliest moment that rows of `measure` are attributed to; `as_of` where there is none."""
-    home = study.table(home_of(study, measure.of, measure.dated_by))
-    earliest = dated(measure, home).min().to_pandas()  # one column, before any join
-    return study.as_of if pd.isna(earliest) else pd.Timestamp(earliest)
+def spell_edges(measure: Count, table: ir.Table) -> list[tuple[ir.TimestampColumn, ir.TimestampColumn]]:
+    """When each row comes and goes, spell by spell; empty where it does not (yet).
+
+    A spell whose end lies before its beginning has not ended: the end is that of an earlier one.
+    """
+    found = []
+    left = [as_time(table[c]) for c in measure.until if c in table.columns]
+    for start, stop in measure.spells:
+        if start not in table.columns:
+            continue
+        comes = as_time(table[start])
+        goes = as_time(table[stop]) if stop in table.columns else ibis.null("timestamp(6)")
+        ends = [(end >= comes).ifelse(end, ibis.null("timestamp(6)")) for end in (goes, *left)]
+        found.append((comes, _least(ends)))
+    return found
 
 
-def month_number(at: ir.TimestampColumn, months: Sequence[Period]) -> ir.Value:
-    """Place of the month in `months`, found by halving: a row is compared with few edges, not with all."""
+def _least(times: Sequence[ir.TimestampColumn]) -> ir.TimestampColumn:
+    """The earliest of the times that are known; empty where none is. Engines differ in what `least` does with gaps."""
+    never = ibis.literal(pd.Timestamp("9999-01-01").to_pydatetime(), type="timestamp(6)")
+    earliest = ibis.least(*(time.fill_null(never) for time in times))
+    return (earliest < never).ifelse(earliest, ibis.null("timestamp(6)"))
 
-    def between(first: int, last: int) -> ir.Value:
-        if last - first == 1:
-            return ibis.literal(first, type="int16")
-        middle = (first + last) // 2
-        return (at < moment(months[middle].start_at)).ifelse(between(first, middle), between(middle, last))
 
-    return between(0, len(months))
+def with_elapsed(table: ir.Table, measures: Sequence[Measure], as_of: pd.Timestamp) -> ir.Table:
+    """`table` with the times of those `measures` that are durations, step by step: no engine works them out twice."""
+    durations = [m for m in measures if isinstance(m, Duration) and not m.seconds]
+    walled = [m for m in durations if m.clock == "wall"]
+    read = dict.fromkeys(c for m in walled for c in (m.start, m.stop, *m.until) if c in table.columns)
+    table = table.mutate(**{_second(c): whole_second(as_time(table[c])) for c in read})
+    return table.mutate(**{_elapsed(m): _seconds(m, table, as_of) for m in durations})
+
+
+def _second(column: str) -> str:
+    """Name of the column that holds the whole seconds of timestamp `column`."""
+    return f"cx_second_{column}"
+
+
+def _elapsed(measure: Duration) -> str:
+    """Name of the column that holds the time of a duration: the same for all that tell it in the same way."""
+    return "_".join(("cx_elapsed", measure.clock, measure.start, measure.stop, *measure.until, "less", *measure.pauses))
 
 
 def _share(measure: Share, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.BooleanValue | None]:
-    value = condition(measure.where, table, measure.of).cast("int8")
+    holds = condition(measure.where, table, measure.of, moment(as_of))
+    value = ibis.cases((holds, 1), (~holds, 0)).cast("int8")  # unknown stays empty; not every engine casts a yes
     if not measure.follow_up_days:
         return value, None
     decided = dated(measure, table) <= moment(as_of - pd.Timedelta(days=measure.follow_up_days))
@@ -95,20 +114,51 @@ def _share(measure: Share, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Val
 
 
 def _duration(measure: Duration, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.BooleanValue]:
-    start, stop, last = table[measure.start], table[measure.stop], moment(as_of)
-    left = [table[c].fill_null(last) for c in measure.until if c in table.columns]
-    end = ibis.coalesce(stop, ibis.least(*left, last) if left else last)
-    seconds = seconds_between(start, end)
-    value = (seconds >= 0).ifelse(seconds, ibis.null())
-    observed = (
-        stop.notnull() | value.isnull()
-    )  # a row that stops before it starts does not wait: nothing is known of it
-    return (_on_grid(value, measure.precision) if measure.precision else value), observed
+    if measure.seconds:
+        return _told(measure, table, as_of)
+    known = _elapsed(measure)
+    value = table[known] if known in table.columns else _seconds(measure, table, as_of)
+    # a row that stops before it starts does not wait: nothing is known of it
+    observed = _place(measure, table, measure.stop, as_of).notnull() | value.isnull()
+    return _cut(measure, value), observed
 
 
-def _on_grid(seconds: ir.IntegerValue, precision: float) -> ir.IntegerValue:
-    """`seconds` cut down to a log-linear grid: steps of 2^(k - bits) between 2^k and 2^(k + 1)."""
-    bits = next(b for b in range(64) if 2.0**-b <= precision)
-    octave = ibis.greatest(seconds, 1).cast("float64").log2().floor().cast("int64")
-    step = (ibis.literal(2.0) ** ibis.greatest(octave - bits, 0)).cast("int64")
-    return seconds - seconds % step
+def _seconds(measure: Duration, table: ir.Table, as_of: pd.Timestamp) -> ir.IntegerValue:
+    """How long a row took, or has been watched, less its pauses; empty where it stops before it starts."""
+    last = _place(measure, table, AS_OF, as_of)
+    left = [_place(measure, table, c, as_of).fill_null(last) for c in measure.until if c in table.columns]
+    stop, start = (_place(measure, table, c, as_of) for c in (measure.stop, measure.start))
+    seconds = ibis.coalesce(stop, ibis.least(*left, last) if left else last) - start
+    return (seconds >= 0).ifelse(_without_pauses(measure, table, seconds), ibis.null())
+
+
+def _place(measure: Duration, table: ir.Table, column: str, as_of: pd.Timestamp) -> ir.IntegerValue:
+    """A timestamp in whole seconds on the measure's clock: both ends are cut to the second, on every engine."""
+    if measure.clock == "business":
+        return table[open_place(column)]
+    if column == AS_OF:
+        return whole_second(moment(as_of))
+    known = _second(column)
+    return table[known] if known in table.columns else whole_second(as_time(table[column]))
+
+
+def _told(measure: Duration, table: ir.Table, as_of: pd.Timestamp) -> tuple[ir.Value, ir.BooleanValue]:
+    """A duration that the data tell in seconds."""
+    seconds = numeric(measure.seconds, table, measure.of, moment(as_of)).cast("float64").floor().cast("int64")
+    value = (seconds >= 0).ifelse(_without_pauses(measure, table, seconds), ibis.null())
+    done = condition(measure.done, table, measure.of, moment(as_of)) if measure.done else ibis.literal(True)
+    observed = done.fill_null(True) | value.isnull()
+    return _cut(measure, value), observed
+
+
+def _without_pauses(measure: Duration, table: ir.Table, seconds: ir.IntegerValue) -> ir.IntegerValue:
+    for column in measure.pauses:
+        seconds = seconds - table[column].fill_null(0).cast("int64")
+    return ibis.greatest(seconds, 0) if measure.pauses else seconds
+
+
+def _cut(measure: Duration, seconds: ir.IntegerValue) -> ir.IntegerValue:
+    """Times cut to the grid that the measure itself declares."""
+    if not measure.precision:
+        return seconds
+    return on_grid(seconds, grid_step(seconds, measure.precision), measure.target_seconds)

@@ -9,15 +9,20 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from cxkit.calendars import local_day
+from cxkit.contract import load
 from cxkit.errors import MeasureError
-from cxkit.measures.expressions import column_names, known_column
-from cxkit.measures.kinds import EXCLUSIONS, SOURCES, Duration, Measure
+from cxkit.measures.derived import derived, own_needs
+from cxkit.measures.expressions import AS_OF, column_names, known_column
+from cxkit.measures.kinds import EXCLUSIONS, SOURCES, Count, Duration, Measure
 from cxkit.measures.needs import columns_of
+from cxkit.measures.openings import with_open_places
 
 if TYPE_CHECKING:
     from cxkit.study import Study
 
-MONTH = "month"
+# names of periods that rows can be grouped by
+PERIODS = ("day", "week", "half_month", "month")
 # what a ticket can say about its survey; where the survey says it too, the survey's word counts
 _FROM_TICKET = ("channel", "language", "agent_id", "customer_id")
 
@@ -29,11 +34,27 @@ def source(study: Study, measures: Sequence[Measure], by: Sequence[str] = ()) ->
     """
     of = measures[0].of
     known = columns_of(study, of)
-    for column in (*(c for m in measures for c in sorted(m.required)), *(b for b in by if b != MONTH)):
+    for column in (*(c for m in measures for c in sorted(m.required)), *(b for b in by if b not in PERIODS)):
         known_column(column, known, of)
     needed = [c for c in known if c in set(by).union(*map(_read_by, measures))]
-    joined = _with_survey(study, study.table(of), needed) if of == "survey_answers" else study.table(of)
-    return _seen_at(joined.select(needed), study.as_of)
+    places = frozenset().union(*(m.clocked for m in measures)) & {*known, AS_OF}
+    made = [c for c in needed if c in derived(of)]
+    wanted = {*needed, *places, study.clock.column} if places else {*needed}
+    read = [c for c in known if c not in derived(of) and c in _with_needs(of, wanted, made)]
+    table = seen(study, of, read)
+    for column in made:
+        table = derived(of)[column].make(table, lambda name: seen(study, name))
+    if places:
+        table = with_open_places(study, table, sorted(places))
+    return table.select([*needed, *(c for c in table.columns if c.startswith("cx_open_"))])
+
+
+def seen(study: Study, of: str, columns: Collection[str] = ()) -> ir.Table:
+    """Table `of` with what belongs to it, or only `columns` of it, as it stood at `as_of`."""
+    table = study.table(of)
+    if of in _JOINED:
+        table = _JOINED[of](study, table, columns or table.columns)
+    return _seen_at(table.select(list(columns)) if columns else table, study)
 
 
 def moment(at: pd.Timestamp) -> ir.TimestampScalar:
@@ -47,10 +68,15 @@ def has_column(study: Study, measure: Measure, column: str) -> str | None:
 
 
 def dated(measure: Measure, table: ir.Table) -> ir.TimestampColumn:
-    """The timestamp that rows are attributed to; MeasureError if the measure has none."""
+    """The timestamp that rows are attributed to, a day as its midnight; MeasureError if the measure has none."""
     if not measure.dated_by:
         raise MeasureError("measure_undated", kpi=measure.spoken, table=measure.of)
-    return table[measure.dated_by]
+    return as_time(table[measure.dated_by])
+
+
+def as_time(column: ir.Value) -> ir.TimestampColumn:
+    """A timestamp as it is, a day as its midnight."""
+    return column if column.type().is_timestamp() else column.cast("timestamp(6)")
 
 
 def _read_by(measure: Measure) -> set[str]:
@@ -58,7 +84,15 @@ def _read_by(measure: Measure) -> set[str]:
     read = {measure.cluster, measure.stratum, SOURCES[measure.of].entry, *measure.required}
     for rule in measure.rules:
         read |= column_names(EXCLUSIONS[rule])
-    return read.union(measure.until) if isinstance(measure, Duration) else read
+    if isinstance(measure, Count):
+        read |= {c for spell in measure.spells for c in spell}
+    return read.union(measure.until) if isinstance(measure, Duration | Count) else read
+
+
+def _with_needs(of: str, wanted: Collection[str], made: Sequence[str]) -> set[str]:
+    """`wanted`, and what the derived columns among them are made from, as far as it tells contacts from noise."""
+    noise = set().union(*(column_names(rule) for rule in EXCLUSIONS.values())) if made and of == "tickets" else set()
+    return set(wanted).union(*(own_needs(of, column) for column in made)) | noise
 
 
 def _with_survey(study: Study, answers: ir.Table, needed: Collection[str]) -> ir.Table:
@@ -68,25 +102,43 @@ def _with_survey(study: Study, answers: ir.Table, needed: Collection[str]) -> ir
     surveys, own = study.table("surveys"), answers.columns
     wanted = [c for c in needed if c not in own]
     taken = [c for c in surveys.columns if c in {*wanted, "ticket_id"}]
-    surveys = surveys.select("response_id", *taken)
-    if study.has("tickets") and "ticket_id" in taken:
-        surveys = _with_ticket(study, surveys, wanted)
+    surveys = _with_ticket(study, surveys.select("response_id", *taken), wanted)
     return answers.left_join(surveys, "response_id").drop("response_id_right")
 
 
-def _with_ticket(study: Study, surveys: ir.Table, wanted: Collection[str]) -> ir.Table:
-    """`surveys` with what the ticket says about the wanted columns that they do not have or leave empty."""
-    tickets, own = study.table("tickets"), surveys.columns
-    taken = [c for c in wanted if c in tickets.columns and (c not in own or c in _FROM_TICKET)]
+def _with_ticket(study: Study, rows: ir.Table, wanted: Collection[str]) -> ir.Table:
+    """`rows` with what their ticket says about the wanted columns that they do not have or leave empty."""
+    if not (study.has("tickets") and "ticket_id" in rows.columns):
+        return rows
+    tickets, own = study.table("tickets"), rows.columns
+    taken = [c for c in wanted if c in tickets.columns and c != "ticket_id" and (c not in own or c in _FROM_TICKET)]
     if not taken:
-        return surveys
+        return rows
     theirs = tickets.select("ticket_id", **{f"{c}_of_ticket": tickets[c] for c in taken})
-    joined = surveys.left_join(theirs, "ticket_id")
+    joined = rows.left_join(theirs, "ticket_id")
     said = {c: joined[f"{c}_of_ticket"] for c in taken}
     filled = {c: ibis.coalesce(joined[c], theirs) if c in own else theirs for c, theirs in said.items()}
     return joined.select(**{c: joined[c] for c in own if c not in filled}, **filled)
 
 
-def _seen_at(table: ir.Table, as_of: pd.Timestamp) -> ir.Table:
-    times = [c for c, kind in table.schema().items() if kind.is_timestamp()]
-    return table.mutate(**{c: (table[c] <= moment(as_of)).ifelse(table[c], ibis.null()) for c in times})
+_JOINED = {"survey_answers": _with_survey, "surveys": _with_ticket, "qa_reviews": _with_ticket}
+
+
+def _seen_at(table: ir.Table, study: Study) -> ir.Table:
+    """`table` without what happened after `as_of`; the contract's planned dates stay."""
+    today = ibis.literal(local_day(study.as_of, study.time_zone))
+    past = {}
+    for column, kind in table.schema().items():
+        if kind.is_timestamp():
+            past[column] = (table[column] <= moment(study.as_of)).ifelse(table[column], ibis.null())
+        elif kind.is_date() and column not in _PLANNED:
+            past[column] = (table[column] <= today).ifelse(table[column], ibis.null())
+    return table.mutate(**past)
+
+
+_PLANNED = {
+    column.name
+    for table in load().tables.values()
+    for column in table.columns.values()
+    if column.type == "date" and column.name == "ended_on"  # the end of a contract may lie ahead
+}

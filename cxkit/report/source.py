@@ -79,8 +79,8 @@ def source_of(study: Study, period: str | None = None) -> Source:
 
 
 def _table(study: Study, name: str) -> dict[str, object]:
-    file = Path(study.path) / "tables" / f"{name}.parquet"
-    if not file.exists():  # a study whose tables live in a database
+    file = study.store.file(name)
+    if file is None:  # a study whose tables live in a database
         return {"rows": study.rows(name)}
     with file.open("rb") as opened:
         return {"rows": study.rows(name), "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}

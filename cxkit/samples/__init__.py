@@ -9,8 +9,11 @@ The data-generating process, in order (numbers in `plan.toml`, all invented):
    log-normal with a slow tail, agents and customers have effects of their own, and work rests while the desk is closed.
 3. Every life is lived to its end. The exports show only what happened before `as_of`; `truth.toml` has it all.
 4. Every customer has an opinion (CSAT, NPS, CES). Whether they tell depends on it.
-5. On a known day the triage of e-mail changes: first replies come sooner, CSAT rises, CES falls, all else stays.
-6. The files get the small faults of real ones: repeated rows, unreadable cells, digits of three scripts, a code page.
+5. The team changes its ways on known days: the triage of e-mail (first replies come sooner, CSAT rises, CES falls), the
+   closing of chats (less work, more of them come back), a web form (nothing); all else stays.
+6. Around the desk, without reaching back into it: customers buy in rhythms of their own, less after bad service; they
+   visit the help centre before, instead of or without a ticket; reviewers read a sample of tickets; books are kept.
+7. The files get the small faults of real ones: repeated rows, unreadable cells, digits of three scripts, a code page.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ def make_sample(into: Path, seed: int = SEED, tickets: int = 20_000) -> Path:
     """
     if not FEWEST <= tickets <= MOST:
         raise ParameterError("sample_size", tickets=tickets, fewest=FEWEST, most=MOST)
-    from cxkit.samples import exports, study_files, voices
+    from cxkit.samples import exports, records, study_files, voices
+    from cxkit.samples.business import business_of
     from cxkit.samples.helpdesk import seen_at
     from cxkit.samples.queue_log import write_queue_log
     from cxkit.samples.truth import truth
@@ -45,18 +49,19 @@ def make_sample(into: Path, seed: int = SEED, tickets: int = 20_000) -> Path:
     folder = into / "exports"
     folder.mkdir(parents=True, exist_ok=True)
     sample = simulate(seed, tickets)
-    desk, names = seen_at(sample), exports.customer_names(sample)
+    desk, business, names = seen_at(sample), business_of(sample), exports.customer_names(sample)
     comments = voices.survey_comments(sample)
     faults = {
         "tickets": exports.write_tickets(sample, desk, names, folder),
         "events": exports.write_events(sample, desk, folder),
         "customers": exports.write_customers(sample, names, folder),
         "survey": voices.write_survey(sample, comments, folder),
+        **records.write_records(sample, business, folder),
     }
     exports.write_agents(sample, folder)
     voices.write_invitations(sample, folder)
     voices.write_comments(sample, desk, folder)
     write_queue_log(sample, folder)
-    study_files.write_truth(sample, truth(sample, desk, comments, faults), into)
+    study_files.write_truth(sample, truth(sample, desk, business, comments, faults), into)
     study_files.write_study(sample, into)
     return into

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cxkit.samples.plan import CHANNELS, Bools, Floats, Ints, Table, log_normal, stream
+from cxkit.samples.plan import CHANNELS, Bools, Floats, Ints, Rows, Table, log_normal, stream
 from cxkit.samples.tickets import Lives
 from cxkit.samples.world import NOBODY, Agents, Customers, Desk, Openings
 
@@ -28,7 +28,7 @@ class Waits:
 
 
 @dataclass(frozen=True, eq=False)
-class Calls:
+class Calls(Rows):
     """One row a call, by time; seconds."""
 
     arrived: Ints  # local seconds since 1970
@@ -36,14 +36,11 @@ class Calls:
     customer: Ints
     wait: Ints
     talk: Ints  # 0 when not answered
+    wrap: Ints  # writing after the call; 0 when not answered
     outcome: Ints  # position in OUTCOMES
     agent: Ints  # NOBODY when not answered
     rang: Bools  # rang with somebody else first
     transferred: Bools
-
-    def rows(self, keep: Ints | Bools) -> Calls:
-        """The chosen rows."""
-        return Calls(*(getattr(self, f.name)[keep] for f in fields(self)))
 
 
 def _is_peak(plan: Table, minute: Ints) -> Bools:
@@ -122,12 +119,28 @@ def make_calls(
         customer=customer,
         wait=wait,
         talk=np.where(answered_now, talk, 0),
+        wrap=np.zeros(n, dtype=np.int64),
         outcome=outcome,
         agent=np.where(answered_now, agent, NOBODY),
         rang=answered_now & (wait > 25) & (rng.random(n) < part["rang_elsewhere"]),
         transferred=answered_now & (rng.random(n) < part["transferred"]),
     )
-    return found.rows(np.argsort(found.arrived, kind="stable"))
+    found = found.rows(np.argsort(found.arrived, kind="stable"))
+    return replace(found, wrap=_wraps(part, found, stream(seed, "wraps")))
+
+
+def _wraps(part: Table, calls: Calls, rng: np.random.Generator) -> Ints:
+    """Seconds of writing after each answered call; it ends before the agent's next call begins or ends."""
+    n = len(calls.arrived)
+    wrap = np.ceil(log_normal(rng, part["wrap"], n)).astype(np.int64)
+    wrap[(rng.random(n) < part["no_wrap"]) | (calls.agent == NOBODY)] = 0
+    rows = np.flatnonzero(calls.agent != NOBODY)
+    of, begun = calls.agent[rows] << 36, calls.arrived[rows] + calls.wait[rows]
+    ended = of + begun + calls.talk[rows]
+    moments = np.sort(np.concatenate((of + begun, ended)))
+    following = np.append(moments, np.iinfo(np.int64).max)[np.searchsorted(moments, ended, side="right")]
+    wrap[rows] = np.minimum(wrap[rows], following - ended - 1)
+    return wrap
 
 
 def _like(tickets: Openings, ticket: Ints, size: int, rng: np.random.Generator) -> tuple[Ints, Ints]:

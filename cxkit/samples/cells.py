@@ -82,11 +82,16 @@ def repeated(columns: dict[str, list[str]], rng: np.random.Generator, most: int)
 
 
 def write_csv(
-    path: Path, columns: dict[str, list[str]], encoding: str = "utf-8", heads: Sequence[Sequence[str]] = ()
+    path: Path,
+    columns: dict[str, list[str]],
+    encoding: str = "utf-8",
+    heads: Sequence[Sequence[str]] = (),
+    separator: str = ",",
 ) -> None:
-    """Write the columns, and further header rows below their names."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    """Write the columns, and further header rows below their names; UTF-16 begins with its mark of byte order."""
+    text = io.StringIO("\ufeff" if encoding == "utf-16-le" else "", newline="")
+    text.seek(0, io.SEEK_END)
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerows([list(columns), *heads])
     writer.writerows(zip(*columns.values(), strict=True))
     path.write_bytes(text.getvalue().encode(encoding))

@@ -8,7 +8,7 @@ import numpy as np
 
 from cxkit.samples import cells
 from cxkit.samples.helpdesk import RATINGS, STATUSES, HelpDesk, Waited
-from cxkit.samples.plan import CHANNELS, LANGUAGES, MINUTES_A_DAY, Ints, phrases, stream
+from cxkit.samples.plan import CHANNELS, LANGUAGES, MINUTES_A_DAY, Bools, Ints, phrases, stream
 from cxkit.samples.service import Sample
 from cxkit.samples.tickets import ACTIVITIES, NEVER, SYSTEM
 from cxkit.samples.world import FAR, NOBODY
@@ -94,7 +94,7 @@ def _identity(sample: Sample, desk: HelpDesk, names: list[str]) -> dict[str, lis
         "Subject": _subjects(sample),
         "Tags": _tags(sample, desk, spam, test),
         "Status": [name.capitalize() for name in cells.codes(desk.status, STATUSES)],
-        "Priority": [name.capitalize() for name in cells.codes(tickets.priority, tuple(sample.plan["priorities"]))],
+        "Priority": [name.capitalize() for name in cells.codes(desk.priority, tuple(sample.plan["priorities"]))],
         "Via": _via(sample),
         "Ticket type": [
             _TYPES.get(name, "Problem") for name in cells.codes(tickets.topic, tuple(sample.plan["topics"]))
@@ -179,6 +179,7 @@ def _own_fields(sample: Sample, desk: HelpDesk) -> dict[str, list[str]]:
     spam = sample.of_kind("spam")
     amounts = cells.numbers(np.where(spam | sample.of_kind("test"), NEVER, amount))
     merged = np.where(sample.of_kind("merged") & (desk.solved < NEVER), tickets.follows, NOBODY)
+    asked = sample.of_kind("customer") & (desk.first_solved < NEVER)  # a form asks the agent who solves a ticket
     return {
         "Contact reason [list]": cells.codes(np.where(spam, -1, tickets.topic), tuple(sample.plan["topics"])),
         "Language [list]": cells.codes(tickets.language, LANGUAGE_WORDS),
@@ -186,7 +187,15 @@ def _own_fields(sample: Sample, desk: HelpDesk) -> dict[str, list[str]]:
         "Order amount [int]": cells.in_native_digits(amounts, tickets.language, native),
         "Call id [txt]": call_ids_of_tickets(sample),
         "Merged into [int]": ticket_ids(merged),
+        "Follow-up of [int]": ticket_ids(np.where(sample.of_kind("customer"), tickets.follows, NOBODY)),
+        "Total time spent (sec) [int]": cells.numbers(desk.touch),
+        "Solved at first contact [flag]": _ticked(sample.first_contact.agent_says, asked),
+        "Could be solved at first contact [flag]": _ticked(sample.first_contact.possible, asked),
     }
+
+
+def _ticked(yes: Bools, asked: Bools) -> list[str]:
+    return [("1" if flag else "0") if there else "" for flag, there in zip(yes.tolist(), asked.tolist(), strict=True)]
 
 
 def call_ids(sample: Sample) -> list[str]:

@@ -76,6 +76,8 @@ class HelpDesk:
     agent_stations: Ints
     group_stations: Ints
     escalated: Bools
+    priority: Ints  # as it stands
+    touch: Ints  # seconds of work so far, as the timer has it; NEVER where nobody started it
     rating: Ints  # position in RATINGS
     first_reply: Waited
     first_resolution: Waited
@@ -136,6 +138,8 @@ def seen_at(sample: Sample) -> HelpDesk:
         agent_stations=count(handed),
         group_stations=np.where(agent == NOBODY, 0, 1 + count(steps.activity == ESCALATED)),
         escalated=count(steps.activity == ESCALATED) > 0,
+        priority=_priorities(sample),
+        touch=_timers(sample),
         rating=_ratings(sample, solved),
         first_reply=waited(lives.replied),
         first_resolution=waited(lives.first_solved),
@@ -160,6 +164,23 @@ def _in_state(steps: Steps, spans: Waited, activities: tuple[int, ...], n: int) 
         for span in (spans.clock, spans.working)
     )
     return Waited(clock, working)
+
+
+def _priorities(sample: Sample) -> Ints:
+    given = sample.priorities.rows(sample.priorities.at < sample.end)
+    found = np.zeros(len(sample.tickets), dtype=np.int64)
+    found[given.ticket] = given.priority  # later ones overwrite earlier ones
+    return found
+
+
+def _timers(sample: Sample) -> Ints:
+    """What the timer shows; on a few tickets nobody started it, on fewer nobody stopped it."""
+    part, rng, n = sample.plan["work"], stream(sample.seed, "timers"), len(sample.tickets)
+    past = sample.steps.at < sample.end
+    work = np.bincount(sample.steps.ticket[past], weights=sample.work[past], minlength=n).astype(np.int64)
+    forgotten = rng.random(n) < part["left_running"]
+    work += np.where(forgotten, 3600 * part["left_running_hours"] + rng.integers(-3600, 3600, n), 0)
+    return np.where((work == 0) | (rng.random(n) < part["not_timed"]), NEVER, work)
 
 
 def _ratings(sample: Sample, solved: Ints) -> Ints:

@@ -6,8 +6,9 @@ import functools
 import math
 import tomllib
 import zlib
+from dataclasses import dataclass, fields
 from importlib import resources
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,15 @@ Table = dict[str, Any]
 LANGUAGES = ("ar", "fa", "en")
 CHANNELS = ("email", "web", "phone", "chat", "social", "in_person", "self_service")
 MINUTES_A_DAY = 1440
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Columns of equal length."""
+
+    def rows(self, keep: Ints | Bools) -> Self:
+        """The chosen rows."""
+        return type(self)(*(getattr(self, f.name)[keep] for f in fields(self)))
 
 
 @functools.cache

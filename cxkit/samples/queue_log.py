@@ -32,6 +32,7 @@ def write_queue_log(sample: Sample, folder: Path) -> None:
         [f"055{customer:07d}" for customer in calls.customer.tolist()],
         calls.wait.tolist(),
         calls.talk.tolist(),
+        calls.wrap.tolist(),
         [OUTCOMES[code] for code in calls.outcome.tolist()],
         calls.rang.tolist(),
         calls.transferred.tolist(),
@@ -62,6 +63,7 @@ def _lines(
     caller: str,
     wait: int,
     talk: int,
+    wrap: int,
     outcome: str,
     rang: bool,
     moved: bool,
@@ -77,4 +79,8 @@ def _lines(
         lines.append((left - ring - 1, f"{head}|{agent}|RINGNOANSWER|15000"))
     lines.append((left, f"{head}|{agent}|CONNECT|{wait}|{left - ring}.{_BRIDGES + number}|{ring}"))
     ending = "BLINDTRANSFER|2001|internal" if moved else "COMPLETEAGENT" if draw[2] < 0.4 else "COMPLETECALLER"
-    return [*lines, (left + talk, f"{head}|{agent}|{ending}|{wait}|{talk}|{first}")]
+    over = left + talk
+    lines.append((over, f"{head}|{agent}|{ending}|{wait}|{talk}|{first}"))
+    if wrap:  # the agent takes a pause to write down what was said
+        lines += [(over + s, f"NONE|{queue}|{agent}|{word}|wrapup") for s, word in ((0, "PAUSE"), (wrap, "UNPAUSE"))]
+    return lines

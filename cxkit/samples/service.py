@@ -8,10 +8,12 @@ from typing import TypeVar
 import numpy as np
 
 from cxkit.samples.calls import Calls, Waits, make_calls, patient_waits
+from cxkit.samples.changes import under
 from cxkit.samples.clock import ServiceClock, days_of
 from cxkit.samples.plan import CHANNELS, MINUTES_A_DAY, Bools, Ints, Table, log_normal, plan, stream
 from cxkit.samples.surveys import Scores, Surveys, make_scores, make_surveys
 from cxkit.samples.tickets import Lives, Steps, live
+from cxkit.samples.work import FirstContact, Priorities, make_first_contact, make_priorities, make_work
 from cxkit.samples.world import (
     KINDS,
     NOBODY,
@@ -43,14 +45,20 @@ class Sample:
     lives: Lives
     steps: Steps
     waits: Waits
-    changed: Bools
     scores: Scores
     surveys: Surveys
     calls: Calls
+    work: Ints  # seconds, one entry a step
+    priorities: Priorities
+    first_contact: FirstContact
 
     def of_kind(self, name: str) -> Bools:
         """Tickets of one kind: customer, spam, merged, test, outbound."""
         return np.asarray(self.tickets.kind == KINDS.index(name))
+
+    def under(self, change: str) -> Bools:
+        """Tickets that came in under one of the changes of the plan."""
+        return under(self.plan, self.tickets, change)
 
 
 def simulate(seed: int = 20260701, tickets: int = 20_000) -> Sample:
@@ -81,13 +89,9 @@ def simulate(seed: int = 20260701, tickets: int = 20_000) -> Sample:
     all_lives = _ordered(lives, lives_more, order)
     all_steps = _ordered_steps(steps, steps_more, len(first), place)
     all_waits = _ordered(waits, waits_more, order)
-    change = table["change"]
-    changed = (
-        (everything.channel == CHANNELS.index(change["channel"]))
-        & (everything.opened >= MINUTES_A_DAY * day_number(change["on"]))
-        & (everything.kind == KINDS.index("customer"))
-    )
-    scores = make_scores(table, everything, all_lives, changed, agents, customers, stream(seed, "scores"))
+    scores = make_scores(table, everything, all_lives, agents, customers, stream(seed, "scores"))
+    calls = make_calls(table, everything, all_lives, all_waits, agents, customers, seed)
+    first_contact = make_first_contact(table, everything, all_lives, all_steps, seed)
     return Sample(
         plan=table,
         seed=seed,
@@ -100,10 +104,12 @@ def simulate(seed: int = 20260701, tickets: int = 20_000) -> Sample:
         lives=all_lives,
         steps=all_steps,
         waits=all_waits,
-        changed=changed,
         scores=scores,
-        surveys=make_surveys(table, everything, all_lives, scores, stream(seed, "surveys")),
-        calls=make_calls(table, everything, all_lives, all_waits, agents, customers, seed),
+        surveys=make_surveys(table, everything, all_lives, scores, first_contact, stream(seed, "surveys")),
+        calls=calls,
+        work=make_work(table, everything, all_steps, agents, calls, seed),
+        priorities=make_priorities(table, everything, all_steps, seed),
+        first_contact=first_contact,
     )
 
 

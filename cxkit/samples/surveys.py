@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
-from cxkit.samples.plan import CHANNELS, Bools, Floats, Ints, Table, column, log_normal, pick, shares
+from cxkit.samples.changes import effect
+from cxkit.samples.plan import CHANNELS, Bools, Floats, Ints, Rows, Table, column, log_normal, pick, shares
 from cxkit.samples.tickets import NEVER, Lives
+from cxkit.samples.work import FirstContact
 from cxkit.samples.world import KINDS, Agents, Customers, Openings
 
 TONES = ("neg", "neutral", "pos")
@@ -42,7 +44,6 @@ def make_scores(
     plan: Table,
     tickets: Openings,
     lives: Lives,
-    changed: Bools,
     agents: Agents,
     customers: Customers,
     rng: np.random.Generator,
@@ -63,21 +64,21 @@ def make_scores(
     )
     noise = _noise(rng, n)
 
-    def score(item: str, weight: float, kinship: float, lowest: int, logit: float) -> Ints:
+    def score(item: str, weight: float, kinship: float, lowest: int, logit: Floats | float) -> Ints:
         own = _noise(np.random.Generator(np.random.PCG64(seeds[item])), n)
         mixed = kinship * noise + math.sqrt(1 - kinship**2) * own
-        return _graded(weight * causes + mixed + logit * changed, plan[item]["cuts"], lowest)
+        return _graded(weight * causes + mixed + logit, plan[item]["cuts"], lowest)
 
     seeds = dict(zip(("satisfaction", "nps", "ces"), rng.integers(0, 2**62, 3), strict=True))
-    change, nps, ces = plan["change"], plan["nps"], plan["ces"]
-    csat = score("satisfaction", 1.0, 1.0, 1, change["csat_logit"])
+    nps, ces = plan["nps"], plan["ces"]
+    csat = score("satisfaction", 1.0, 1.0, 1, effect(plan, tickets, "csat_logit"))
     tone = np.digitize(csat, [3, 4]).astype(np.int64)
     themes, theme = _themes(plan, tickets, tone, rng)
     return Scores(
         csat=csat,
         csat_without=score("satisfaction", 1.0, 1.0, 1, 0.0),
         nps=score("nps", nps["weight"], nps["kinship"], 0, 0.0),
-        ces=score("ces", ces["weight"], ces["kinship"], 1, change["ces_logit"]),
+        ces=score("ces", ces["weight"], ces["kinship"], 1, effect(plan, tickets, "ces_logit")),
         ces_without=score("ces", ces["weight"], ces["kinship"], 1, 0.0),
         tone=tone,
         theme=theme,
@@ -102,7 +103,7 @@ def _themes(plan: Table, tickets: Openings, tone: Ints, rng: np.random.Generator
 
 
 @dataclass(frozen=True, eq=False)
-class Surveys:
+class Surveys(Rows):
     """One row an invitation, by time of sending; NEVER and NO_ANSWER where nothing came back."""
 
     ticket: Ints
@@ -114,13 +115,18 @@ class Surveys:
     nps: Ints
     ces: Ints
     commented: Bools
-
-    def rows(self, keep: Ints | Bools) -> Surveys:
-        """The chosen rows."""
-        return Surveys(*(getattr(self, f.name)[keep] for f in fields(self)))
+    fcr: Ints  # solved at the first contact: 1 yes, 0 no
+    viewed: Ints
 
 
-def make_surveys(plan: Table, tickets: Openings, lives: Lives, scores: Scores, rng: np.random.Generator) -> Surveys:
+def make_surveys(
+    plan: Table,
+    tickets: Openings,
+    lives: Lives,
+    scores: Scores,
+    first_contact: FirstContact,
+    rng: np.random.Generator,
+) -> Surveys:
     """Invitations a day after the first solution, and the answers: most from the very unhappy and the very happy."""
     part = plan["survey"]
     eligible = (tickets.kind == KINDS.index("customer")) & (lives.first_solved < NEVER)
@@ -135,15 +141,23 @@ def make_surveys(plan: Table, tickets: Openings, lives: Lives, scores: Scores, r
     finished = answers & (rng.random(n) >= part["unfinished"])
     skipped = {item: rng.random(n) < share for item, share in part["skipped"].items()}
     wordy = np.array([part["commented"][tone] for tone in TONES])[scores.tone[ticket]]
+    seconds = np.ceil(25 + log_normal(rng, {"median": 60.0, "sigma": 0.6}, n)).astype(np.int64)
+    seconds = np.minimum(seconds, 60 * (answered - sent))  # nobody begins before being asked
+    commented = finished & (rng.random(n) < wordy)
+    yes = np.where(rng.random(n) < part["skipped_fcr"], NO_ANSWER, first_contact.customer_says[ticket])
+    looks = sent + np.ceil(60 * log_normal(rng, part["view_hours"], n)).astype(np.int64)
+    viewed = np.where(rng.random(n) < part["viewed_only"], looks, NEVER)
     found = Surveys(
         ticket=ticket,
         sent=sent,
         answered=answered,
-        seconds=np.ceil(25 + log_normal(rng, {"median": 60.0, "sigma": 0.6}, n)).astype(np.int64),
+        seconds=seconds,
         finished=finished,
         csat=np.where(answers, csat, NO_ANSWER),
         nps=np.where(finished & ~skipped["nps"], nps, NO_ANSWER),
         ces=np.where(finished & ~skipped["ces"], ces, NO_ANSWER),
-        commented=finished & (rng.random(n) < wordy),
+        commented=commented,
+        fcr=np.where(finished, yes, NO_ANSWER),
+        viewed=np.where(answers, answered - -(-seconds // 60), viewed),
     )
     return found.rows(np.argsort(found.sent, kind="stable"))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
+from cxkit.samples.changes import effect
 from cxkit.samples.clock import ServiceClock
 from cxkit.samples.plan import (
     CHANNELS,
-    MINUTES_A_DAY,
     Bools,
     Floats,
     Ints,
+    Rows,
     Table,
     cluster_sd,
     column,
@@ -23,7 +24,7 @@ from cxkit.samples.plan import (
     slow_tail,
     slow_tail_variance,
 )
-from cxkit.samples.world import KINDS, NOBODY, Agents, Customers, Desk, Openings, day_number
+from cxkit.samples.world import KINDS, NOBODY, Agents, Customers, Desk, Openings
 
 ACTIVITIES = (
     "New",
@@ -60,6 +61,8 @@ class Lives:
     escalations: Ints
     contact_solved: Bools
     thanked: Bools  # the first reopening was only a thank you
+    back_logit: Floats  # of a first reopening
+    back_logit_without: Floats  # had the process not been changed
     reply_noise: Floats  # log working time to the first reply, given channel and priority, in standard deviations
     handling_noise: Floats  # log handling time, given channel, priority and topic
     reply_work: Floats  # working minutes to the first reply, as it was
@@ -68,7 +71,7 @@ class Lives:
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
+class Steps(Rows):
     """The change log: one row a step, in order within each ticket."""
 
     ticket: Ints
@@ -76,10 +79,6 @@ class Steps:
     at: Ints
     who: Ints  # agent, CUSTOMER or SYSTEM
     public: Bools  # the step carried an agent's public reply
-
-    def rows(self, keep: Ints | Bools) -> Steps:
-        """The chosen rows."""
-        return Steps(*(getattr(self, f.name)[keep] for f in fields(self)))
 
 
 class _Course:
@@ -140,7 +139,7 @@ class _Course:
         median = np.array([part["median"].get(name, 1.0) for name in CHANNELS])[tickets.channel]
         urgency = column(self.plan["priorities"], tuple(self.plan["priorities"]), "first_reply")[tickets.priority]
         without = median * np.exp(noise + urgency)
-        self.reply_work = np.where(self.changed(), self.plan["change"]["first_reply_factor"], 1.0) * without
+        self.reply_work = effect(self.plan, tickets, "first_reply_factor") * without
         owned = self.rng.beta(part["assigned_at"]["a"], part["assigned_at"]["b"], self.n) * self.reply_work
         self.assigned = self.clock.after(tickets.opened, owned)
         self.replied = self.clock.after(tickets.opened, self.reply_work)
@@ -156,13 +155,6 @@ class _Course:
         self.note(lived, ASSIGNED, self.assigned, self.agent)
         self.note(lived, WORKING, self.replied, self.agent, public=True)
         self.now = self.replied_without.copy()
-
-    def changed(self) -> Bools:
-        """Tickets that came in under the new process."""
-        change = self.plan["change"]
-        since = day_number(change["on"]) * MINUTES_A_DAY
-        in_channel = self.tickets.channel == CHANNELS.index(change["channel"])
-        return np.asarray(in_channel & (self.tickets.opened >= since) & self.of_kind("customer"))
 
     # --- the work ---
 
@@ -255,7 +247,9 @@ class _Course:
         first_solved, reopened, reopens = self.now.copy(), np.full(self.n, NEVER), np.zeros(self.n, dtype=np.int64)
         thanked = np.zeros(self.n, dtype=bool)
         logit = part["logit"] + self.topic_effect["reopening"] + self.agents.reopening[self.agent]
-        chance = logistic(logit + part["fast_logit"] * self.contact_solved)
+        without = logit + part["fast_logit"] * self.contact_solved
+        back_logit = without + effect(self.plan, self.tickets, "reopening_logit")
+        chance = logistic(back_logit)
         back = lived & ~self.of_kind("test")
         for again in range(part["at_most"]):
             back = back & (rng.random(self.n) < chance * part["again"] ** again)
@@ -277,6 +271,8 @@ class _Course:
             escalations=self.escalations,
             contact_solved=self.contact_solved,
             thanked=thanked,
+            back_logit=back_logit,
+            back_logit_without=without,
             reply_noise=self.reply_noise,
             handling_noise=self.handling_noise,
             reply_work=self.reply_work,

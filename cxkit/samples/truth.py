@@ -7,18 +7,20 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from cxkit.samples.business import Business
+from cxkit.samples.business_truth import ANSWER_SECONDS, FCR_DAYS, SHORT_SECONDS, Block, business_truth
 from cxkit.samples.calls import OUTCOMES, abandoned_share
 from cxkit.samples.exports import Faults
 from cxkit.samples.helpdesk import STATUSES, HelpDesk
-from cxkit.samples.plan import CHANNELS, LANGUAGES, MINUTES_A_DAY, Bools, Ints
+from cxkit.samples.plan import CHANNELS, LANGUAGES, MINUTES_A_DAY, Bools, Ints, logistic
 from cxkit.samples.service import Sample
 from cxkit.samples.tickets import NEVER
 from cxkit.samples.voices import Comments
 from cxkit.samples.world import KINDS, day_number
 
-Block = dict[str, object]
 Measured = Callable[[Sample, str, Bools], Block]
 Figure = Callable[[Ints], float]
+Effect = Callable[[Sample, float, Bools], Block]
 TARGETS = {
     "csat": 0.75,
     "nps": 0.30,
@@ -28,11 +30,17 @@ TARGETS = {
     "fcr": 0.88,
     "return_rate": 0.10,
     "escalation": 0.12,
+    "reply_sla": 0.85,
+    "resolution_sla": 0.75,
+    "qa_score": 0.80,
+    "retention": 0.90,
 }
-FCR_DAYS, RETURN_DAYS = 7, 30
+RETURN_DAYS = 30
 
 
-def truth(sample: Sample, desk: HelpDesk, comments: Comments, faults: Mapping[str, Faults]) -> Block:
+def truth(
+    sample: Sample, desk: HelpDesk, business: Business, comments: Comments, faults: Mapping[str, Faults]
+) -> Block:
     """Everything planted and everything hidden, as plain numbers: shares 0-1, seconds, counts.
 
     `[kpi.<id>.<window>.<group>]`: complete data of customers' tickets opened in the window (year, last_month), by
@@ -41,7 +49,8 @@ def truth(sample: Sample, desk: HelpDesk, comments: Comments, faults: Mapping[st
     return {
         "counts": _counts(sample, desk),
         "kpi": _kpis(sample),
-        "change": _change(sample),
+        **business_truth(sample, desk, business),
+        "changes": {name: _change(sample, name) for name in sample.plan["changes"]},
         "clusters": _clusters(sample),
         "closing": {"after_hours": sample.plan["closing"]["after_hours"], "by": "System"},
         "surveys": _surveys(sample),
@@ -155,27 +164,51 @@ def _volume(sample: Sample, window: Bools) -> Block:
 # --- what was planted ---
 
 
-def _change(sample: Sample) -> Block:
-    """The effect of the change on the very tickets that it touched: as it was, and had it not been."""
-    plan, lives, scores, rows = sample.plan["change"], sample.lives, sample.scores, sample.changed
-    opened = sample.tickets.opened[rows]
+def _change(sample: Sample, name: str) -> Block:
+    """The effect of a change on the very tickets that it touched: as it was, and had it not been."""
+    plan, rows = sample.plan["changes"][name], sample.under(name)
     found: Block = {"on": plan["on"], "channel": plan["channel"], "tickets": int(rows.sum())}
     found["unchanged"] = plan["unchanged"]
-    if not rows.any():
-        return found
-    target = TARGETS["first_reply_time"]
-    found["first_reply_time"] = {
-        "working_time_factor": plan["first_reply_factor"],
-        "with": _quantiles(60 * (lives.replied[rows] - opened), target),
-        "without": _quantiles(60 * (lives.replied_without[rows] - opened), target),
+    planted = {part: of for part, of in _EFFECTS.items() if part in plan}
+    return {**found, **{kpi: of(sample, plan[part], rows) for part, (kpi, of) in planted.items() if rows.any()}}
+
+
+def _sooner(sample: Sample, factor: float, rows: Bools) -> Block:
+    opened, target = sample.tickets.opened[rows], TARGETS["first_reply_time"]
+    return {
+        "working_time_factor": factor,
+        "with": _quantiles(60 * (sample.lives.replied[rows] - opened), target),
+        "without": _quantiles(60 * (sample.lives.replied_without[rows] - opened), target),
     }
-    for item, top in (("csat", 4), ("ces", 5)):
-        found[item] = {
-            "logit": plan[f"{item}_logit"],
-            "top_share_with": float((getattr(scores, item)[rows] >= top).mean()),
-            "top_share_without": float((getattr(scores, f"{item}_without")[rows] >= top).mean()),
-        }
-    return found
+
+
+def _shifted(item: str, top: int) -> Effect:
+    def of(sample: Sample, logit: float, rows: Bools) -> Block:
+        told = {"with": getattr(sample.scores, item), "without": getattr(sample.scores, f"{item}_without")}
+        return {"logit": logit, **{f"top_share_{name}": float((v[rows] >= top).mean()) for name, v in told.items()}}
+
+    return of
+
+
+def _returning(sample: Sample, logit: float, rows: Bools) -> Block:
+    """Probabilities of a reopening, as each ticket had it."""
+    lives = sample.lives
+    told = {"with": lives.back_logit, "without": lives.back_logit_without}
+    return {"logit": logit, **{f"share_{name}": float(logistic(v[rows]).mean()) for name, v in told.items()}}
+
+
+def _lighter(sample: Sample, factor: float, rows: Bools) -> Block:
+    mean = float(sample.work[rows[sample.steps.ticket]].sum() / rows.sum())
+    return {"factor": factor, "mean_with": mean, "mean_without": mean / factor}
+
+
+_EFFECTS: dict[str, tuple[str, Effect]] = {
+    "first_reply_factor": ("first_reply_time", _sooner),
+    "csat_logit": ("csat", _shifted("csat", 4)),
+    "ces_logit": ("ces", _shifted("ces", 5)),
+    "reopening_logit": ("return_rate", _returning),
+    "touch_factor": ("handle_time", _lighter),
+}
 
 
 def _clusters(sample: Sample) -> Block:
@@ -200,10 +233,13 @@ def _surveys(sample: Sample) -> Block:
 
 def _calls(sample: Sample) -> Block:
     calls = sample.calls
-    known = calls.outcome == OUTCOMES.index("answered")
+    known, gone = (calls.outcome == OUTCOMES.index(name) for name in ("answered", "abandoned"))
     return {
         **{name: int((calls.outcome == code).sum()) for code, name in enumerate(OUTCOMES)},
         "mean_wait_of_answered": float(calls.wait[known].mean()) if known.any() else 0.0,
+        "answered_in_time": int((known & (calls.wait <= ANSWER_SECONDS)).sum()),
+        "abandoned_in_time": int((gone & (calls.wait <= ANSWER_SECONDS)).sum()),
+        "abandoned_shortly": int((gone & (calls.wait < SHORT_SECONDS)).sum()),
         "patience_mean": sample.plan["calls"]["patience_mean"],
         "abandoned_share_at_peak": abandoned_share(sample.plan, True),
         "abandoned_share_off_peak": abandoned_share(sample.plan, False),

@@ -87,6 +87,7 @@ def write_survey(sample: Sample, comments: Comments, folder: Path) -> Faults:
         "NPS_NPS_GROUP": _nps_groups(found.nps),
         "NPS": item(found.nps, 1),
         "CES": item(found.ces, 2),
+        "FCR": cells.codes(found.fcr, ("No", "Yes")),
         "Comment": [comments.text[row] for row in rows.tolist()],
         "ticket_id": ticket_ids(ticket),
         "customer_id": customer_ids(sample.tickets.customer[ticket]),
@@ -137,8 +138,8 @@ def _survey_heads(names: list[str], sample: Sample) -> list[list[str]]:
         "UserLanguage": ("User Language", "userLanguage"),
     }
     questions = phrases()["questions"]
-    ids = {"csat": "QID1", "nps": "QID2", "ces": "QID3", "comment": "QID4_TEXT"}
-    for item, name in (("csat", "CSAT"), ("nps", "NPS"), ("ces", "CES"), ("comment", "Comment")):
+    ids = {"csat": "QID1", "nps": "QID2", "ces": "QID3", "fcr": "QID5", "comment": "QID4_TEXT"}
+    for item, name in (("csat", "CSAT"), ("nps", "NPS"), ("ces", "CES"), ("fcr", "FCR"), ("comment", "Comment")):
         words[name] = (questions[item], ids[item])
     words["NPS_NPS_GROUP"] = (f"{questions['nps']} - Group", "QID2_NPS_GROUP")
     second = [words.get(name, (name, name))[0] for name in names]
@@ -161,6 +162,7 @@ def write_invitations(sample: Sample, folder: Path) -> None:
         "surveyLink": _tokens(stream(sample.seed, "invitations"), "SL_", len(found.ticket)),
         "status": cells.codes(status, ("Success", "SurveyPartiallyFinished", "SurveyFinished")),
         "sentAt": cells.local_times(found.sent - offset, "T", ":00Z"),
+        "openedAt": cells.local_times(np.where(found.viewed < sample.end, found.viewed - offset, NEVER), "T", ":00Z"),
         "responseCompletedAt": cells.local_times(
             np.where(answered & found.finished, found.answered - offset, NEVER), "T", ":00Z"
         ),

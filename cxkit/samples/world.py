@@ -15,6 +15,7 @@ from cxkit.samples.plan import (
     Bools,
     Floats,
     Ints,
+    Rows,
     Table,
     cluster_sd,
     column,
@@ -126,7 +127,7 @@ def make_customers(plan: Table, tickets: int, days: Days, rng: np.random.Generat
 
 
 @dataclass(frozen=True, eq=False)
-class Openings:
+class Openings(Rows):
     """What comes in: one row a ticket, by time of opening."""
 
     opened: Ints  # local minutes since 1970
@@ -140,10 +141,6 @@ class Openings:
 
     def __len__(self) -> int:
         return len(self.opened)
-
-    def rows(self, keep: Ints | Bools) -> Openings:
-        """The chosen rows."""
-        return Openings(*(getattr(self, f.name)[keep] for f in fields(self)))
 
 
 def joined(parts: list[Openings]) -> Openings:

@@ -90,6 +90,7 @@ from cxkit.stats.proportions import (
     share_difference,
     share_interval,
 )
+from cxkit.stats.reassignment import reassignment_p
 from cxkit.stats.sequential import (
     bounds_for,
     crossing,
@@ -198,6 +199,7 @@ __all__ = [
     "rate_funnel",
     "ratio",
     "ratio_interval",
+    "reassignment_p",
     "relative_change",
     "relative_effect",
     "relative_share_change",

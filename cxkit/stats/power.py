@@ -257,7 +257,8 @@ def _passed(gain: float, under: float, error: float, level: float, df: float | N
     if df is None:
         return float(special.ndtr((gain + special.ndtri(level) * under) / error))
     bar = -float(special.stdtrit(df, level)) * under / error
-    return 1 - float(special.nctdtr(df, gain / error, bar)) if df < 1e5 else float(special.ndtr(gain / error - bar))
+    chance = 1 - float(special.nctdtr(df, gain / error, bar)) if df < 1e5 else float("nan")
+    return chance if np.isfinite(chance) else float(special.ndtr(gain / error - bar))  # the tail of Student's runs over
 
 
 def _achievable(effect: float, design: PowerDesign) -> bool:

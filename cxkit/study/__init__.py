@@ -1,6 +1,7 @@
 """A study: a folder of exports with `study.toml`, opened as canonical tables."""
 
 from cxkit.study.begin import new_study
+from cxkit.study.load import load_tables
 from cxkit.study.open import Study, find_study, kit_folder, newest, open_study
 from cxkit.study.prepare import account_of, prepare, source_digest
 from cxkit.study.settings import read_settings
@@ -10,6 +11,7 @@ __all__ = [
     "account_of",
     "find_study",
     "kit_folder",
+    "load_tables",
     "new_study",
     "newest",
     "open_study",

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pyarrow.compute as pc
 
+from cxkit.calendars import zone
 from cxkit.errors import IntakeError, StudyError, nearest
 from cxkit.intake import ExportMapping, find_mapping, ready_made, recognise
 from cxkit.intake.source import read_table
-from cxkit.study.settings import zone
 
 # Steps whose names say that the customer has a solution, and that the case was put away; and words that take it back.
 RESOLVED = re.compile(
@@ -129,7 +129,9 @@ def settings_text(name: str, time_zone: str, exports: Sequence[tuple[Path, str]]
         "[calendar] # a guess from the time zone: check it, a wrong weekend changes every business hour",
         f"week_start = {quoted(week.start)}",
         f"weekend = [{', '.join(map(quoted, week.weekend))}]",
-        f'months = {quoted(week.months)} # "gregorian" or "jalali"',
+        f'months = {quoted(week.months)} # "gregorian", "jalali" or "hijri"',
+        '# hours = "09:00-17:00" # on every day outside the weekend; without hours there is no business time',
+        '# holidays = "SA" # public holidays of a country are closed',
         "",
         "[targets] # per KPI; shares 0-1, durations in seconds",
         "# csat = 0.80",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 from ibis.expr.types import Table
 
+from cxkit.calendars import Schedules, declared_schedules
 from cxkit.contract import last_day, load, moment_of
 from cxkit.errors import ParameterError, StudyError, nearest
 from cxkit.lang import resolve
+from cxkit.study.engines import store_of
 from cxkit.study.prepare import prepare
 from cxkit.study.settings import read_settings
 from cxkit.study.store import ALL, Store
@@ -32,7 +35,7 @@ class Study:
     time_zone: str
     as_of: pd.Timestamp  # naive UTC: what happened later has not happened yet
     languages: tuple[str, ...]
-    targets: Mapping[str, float]  # per KPI: shares 0-1, durations in seconds
+    targets: Mapping[str, Any]  # per KPI: shares 0-1, durations in seconds, or {within: seconds, share: 0-1}
     config: Mapping[str, Any]  # study.toml, checked, with its defaults
     intake: Mapping[str, Any]  # the account of how the exports were read; empty for tables laid there by hand
     store: Store
@@ -47,7 +50,7 @@ class Study:
         return self.store.names
 
     @property
-    def engine(self) -> Backend:
+    def engine(self) -> BaseBackend:
         """The engine that counts, behind Ibis."""
         return self.store.engine
 
@@ -57,7 +60,7 @@ class Study:
 
     def columns(self, name: str) -> tuple[str, ...]:
         """The columns that table `name` has."""
-        return tuple(self.store.table(name).columns)
+        return self.store.columns(name)
 
     def rows(self, name: str) -> int:
         """Number of rows of table `name`; 0 if it is not there."""
@@ -81,6 +84,15 @@ class Study:
         """
         return self.store.frame(name, columns)
 
+    def lookup(self, name: str, frame: pd.DataFrame | pa.Table) -> Table:
+        """A small table, up to some 100,000 rows, as an expression that can be joined to those of the study."""
+        return self.store.lookup(name, frame)
+
+    @functools.cached_property
+    def clock(self) -> Schedules:
+        """The business clocks that [calendar] declares; StudyError where it declares no hours."""
+        return declared_schedules(self.config["calendar"], self.time_zone)
+
     def local(self, times: pd.Series[Any]) -> pd.Series[Any]:
         """Naive UTC timestamps as naive times on the study's own clock."""
         local: pd.Series[Any] = times.dt.tz_localize("UTC").dt.tz_convert(self.time_zone).dt.tz_localize(None)
@@ -98,7 +110,7 @@ def open_study(path: str | Path, as_of: str | dt.datetime | None = None) -> Stud
     folder = find_study(path)
     settings = read_settings(folder)
     account = prepare(folder)
-    store = Store(folder / "tables")
+    store = store_of(folder, settings)
     if not store.names:
         raise StudyError("study_no_tables", study=settings["name"])
     declared = as_of or settings.get("as_of")

@@ -13,6 +13,7 @@ from typing import Any
 
 from cxkit.errors import StudyError
 from cxkit.intake import run_intake
+from cxkit.study.address import address
 from cxkit.study.settings import read_settings
 
 fcntl: ModuleType | None
@@ -26,10 +27,13 @@ def prepare(folder: Path, again: bool = False) -> dict[str, Any]:
     """The account of how the exports of the study in `folder` were read; reads them where that is not done yet.
 
     They are read again when `again` is set, or when an export, study.toml, a mapping or the kit's own reading changed.
-    A study that names no exports keeps the tables that lie there. What intake or the gate refuses is raised, and the
+    A study that names no exports keeps the tables that lie there; one whose tables live in a database or on a cluster
+    is not read at all, unless `again` asks for its exports. What intake or the gate refuses is raised, and the
     old tables stay as they were.
     """
     settings = read_settings(folder)
+    if address(settings["engine"]).elsewhere and not (again and settings["export"]):
+        return {}
     if not settings["export"]:
         if not any((folder / "tables").glob("*.parquet")):
             raise StudyError("study_no_tables", study=settings["name"])

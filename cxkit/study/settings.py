@@ -6,19 +6,25 @@ import datetime as dt
 import math
 import re
 import tomllib
-import zoneinfo
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cxkit.calendars import check_calendar, zone
+from cxkit.contract import load
 from cxkit.errors import StudyError, nearest
 from cxkit.lang import LANGS
+from cxkit.study.address import ENGINES, address
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MONTHS = ("gregorian", "jalali")
 STAGE_KINDS = ("touch", "queue", "customer", "vendor", "after")
-ENGINES = ("duckdb://",)
+CLOCKS = ("wall", "business")
+PRIORITIES = load().tables["tickets"].columns["priority"].choices
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1),
+    **dict.fromkeys(("min", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hour", "hours"), 3_600),
+    **dict.fromkeys(("d", "day", "days"), 86_400),
+}
 
 Check = Callable[[str, Any], Any]
 
@@ -64,21 +70,6 @@ def checked(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
         "calendar": {**calendar, **settings.get("calendar", {})},
         "process": {**process, **settings.get("process", {})},
     }
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
-def zone(setting: str, value: Any) -> str:
-    """An IANA time zone; StudyError names the nearest one, also when only the city was given."""
-    text = _text(setting, value)
-    if text in _zones():
-        return text
-    cities = {name.rpartition("/")[2]: name for name in sorted(_zones()) if "/" in name}
-    near = nearest(text, _zones()) or cities.get(nearest(text.replace(" ", "_"), cities) or "", "UTC")
-    raise StudyError("study_zone", setting=setting, given=text, near=near)
 
 
 def _text(setting: str, value: Any) -> str:
@@ -161,6 +152,21 @@ def _path(setting: str, name: str) -> str:
     return f"{setting}.{name}" if setting else name
 
 
+def _calendar(setting: str, value: Any) -> dict[str, Any]:
+    """[calendar], whose schedules may hang on a column of tickets."""
+    table = check_calendar(setting, value)
+    columns = load().tables["tickets"].columns
+    if table.get("column", "team") not in columns:
+        raise StudyError(
+            "study_setting_word",
+            setting=f"{setting}.column",
+            given=table["column"],
+            near=nearest(table["column"], columns) or "team",
+            known=", ".join(columns),
+        )
+    return table
+
+
 def _title(setting: str, value: Any) -> dict[str, str]:
     if isinstance(value, str):
         return dict.fromkeys(LANGS, _text(setting, value))
@@ -168,12 +174,76 @@ def _title(setting: str, value: Any) -> dict[str, str]:
     return titles
 
 
-def _engine(setting: str, value: Any) -> str:
-    text = _text(setting, value)
-    if text not in ENGINES:
-        kind = text.partition("://")[0]  # the rest may hold a password
-        raise StudyError("study_engine", given=kind, known=", ".join(ENGINES))
-    return text
+def _engine(setting: str, value: Any) -> dict[str, Any]:
+    texts = dict.fromkeys(("url", "password", "schema", "database", "prefix"), _text)
+    found: dict[str, Any] = _table({**texts, "tables": _text_or_map}, needed=("url",))(setting, value)
+    address(found)
+    return found
+
+
+def _text_or_map(setting: str, value: Any) -> str | dict[str, Any]:
+    return _text(setting, value) if isinstance(value, str) else _map(_text)(setting, value)
+
+
+def lasting(setting: str, value: Any) -> float:
+    """A length of time in seconds, from a number of seconds or from text such as "90 min", "4 h" or "2 d"."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+(?:[.]\d+)?)\s*([a-z]+)\s*", value)
+        if found is None or found[2] not in _UNITS:
+            raise StudyError("study_duration", setting=setting, given=value[:40])
+        return float(found[1]) * _UNITS[found[2]]
+    return _not_negative(setting, value)
+
+
+def _not_negative(setting: str, value: Any) -> float:
+    number = _number(setting, value)
+    if number < 0:
+        raise StudyError("study_negative", setting=setting)
+    return number
+
+
+def _positive(setting: str, value: Any) -> float:
+    number = _number(setting, value)
+    if number <= 0:
+        raise StudyError("study_not_positive", setting=setting)
+    return number
+
+
+def _portion(setting: str, value: Any) -> float:
+    number = _number(setting, value)
+    if not 0 < number <= 1:
+        raise StudyError("study_share", setting=setting, given=f"{number:g}")
+    return number
+
+
+def _target(setting: str, value: Any) -> float | dict[str, float]:
+    """A number; or, of a duration, the time within which a share of the cases is to be done."""
+    if isinstance(value, Mapping):
+        held: dict[str, float] = _table({"within": lasting, "share": _portion}, needed=("within", "share"))(
+            setting, value
+        )
+        return held
+    written = isinstance(value, str) and value.strip()[:1].isdigit()
+    return lasting(setting, value) if written else _number(setting, value)
+
+
+def _promise(setting: str, value: Any) -> dict[str, Any]:
+    """Promised times, by priority or for all the others, on one clock; seconds.
+
+    On the business clock a day may mean eight hours or twenty-four, and what waits for the customer is known on the
+    clock on the wall only: neither is guessed.
+    """
+    times = ("default", *PRIORITIES)
+    checks = {"clock": _one_of(CLOCKS), "pauses": _list(_text), **dict.fromkeys(times, lasting)}
+    promise: dict[str, Any] = {"clock": CLOCKS[0], "pauses": [], **_table(checks)(setting, value)}
+    if not promise.keys() & set(times):
+        raise StudyError("study_setting_missing", setting=_path(setting, "default"))
+    for name in times:
+        if promise["clock"] == "business" and re.search(r"\d\s*d", str(value.get(name, ""))):
+            raise StudyError("study_business_day", setting=_path(setting, name), given=str(value[name]))
+    if promise["clock"] == "business" and promise["pauses"]:
+        raise StudyError("study_business_pauses", setting=setting)
+    return promise
 
 
 _STUDY: dict[str, Check] = {
@@ -182,8 +252,13 @@ _STUDY: dict[str, Check] = {
     "languages": _list(_one_of(LANGS), empty=False),
     "time_zone": zone,
     "as_of": _as_of,
-    "calendar": _table({"week_start": _one_of(DAYS), "weekend": _list(_one_of(DAYS)), "months": _one_of(MONTHS)}),
-    "targets": _map(_number),
+    "calendar": _calendar,
+    "targets": _map(_target),
+    "promises": _table({"first_reply": _promise, "resolution": _promise}),
+    "calls": _table({"short_abandon_seconds": lasting, "answer_within_seconds": lasting}),
+    "retention": _table({"window_days": _positive, "inactive_after_days": _positive}),
+    "definitions": _map(_text),
+    "kpis": _map(_map(lambda setting, value: value)),  # the measures know what their kinds take
     "ces_version": _one_of(("1.0", "2.0")),
     "scales": _map(_table({"low": _number, "high": _number, "top": _list(_number)}, needed=("low", "high", "top"))),
     "process": _table({"resolved": _list(_text), "closed": _list(_text), "stages": _map(_one_of(STAGE_KINDS))}),
@@ -193,5 +268,5 @@ _STUDY: dict[str, Check] = {
             needed=("file", "mapping"),
         )
     ),
-    "engine": _table({"url": _engine}),
+    "engine": _engine,
 }

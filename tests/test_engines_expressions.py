@@ -19,7 +19,7 @@ import pytest
 from cxkit.measures.expressions import condition, seconds_between
 from cxkit.measures.grid import grid_step, on_grid
 
-pytestmark = pytest.mark.xdist_group("engines")  # one server and one Spark for all of them
+pytestmark = [pytest.mark.xdist_group("engines"), pytest.mark.timeout(900)]  # one server and one Spark for all
 EPOCH = dt.datetime(1970, 1, 1)
 NAN, BIG = float("nan"), 1 << 40
 # A second that is nearly over, one before 1970, a leap day, a summer-time night of the server's own zone, no time.

@@ -297,7 +297,7 @@ def test_waiting_for_the_customer_is_taken_off_where_the_promise_says_so(tmp_pat
     paused = settings(promises={"resolution": {**promise, "pauses": ["pending_seconds"]}})
     assert of(dataclasses.replace(study, config=paused), "resolution_sla") == (0.5, 2)
     said = registry(dataclasses.replace(study, config=paused))["resolution_sla"].definition.text("en")
-    assert "(2 days; around the clock, waiting for the customer taken off)" in said
+    assert "(2 days; around the clock, less the time waiting for the customer)" in said
 
 
 def test_business_hours_leave_out_the_weekend(tmp_path):

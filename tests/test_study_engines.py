@@ -21,7 +21,7 @@ from cxkit.study import load_tables, open_study, prepare, read_settings
 from cxkit.study.address import address, resolved
 from cxkit.study.engines import store_of
 
-pytestmark = pytest.mark.xdist_group("engines")  # one server and one Spark for all of them
+pytestmark = [pytest.mark.xdist_group("engines"), pytest.mark.timeout(900)]  # one server and one Spark for all
 NOW = dt.datetime(2026, 3, 1, 10, 0, 0, 250_000)
 
 

@@ -167,13 +167,16 @@ def _cut(study: Study, rows: ir.Table, places: dict[Measure, Place]) -> ir.Table
     if not cut:
         return rows
     steps, times = _Columns("step"), _Columns("time")
+    before = {places[measure].value for measure in cut}
     step = {m: steps.name(grid_step(rows[places[m].value], precision)) for m, precision in cut.items()}
     rows = rows.mutate(**steps.named)
     for measure in cut:
         place = places[measure]
         name = times.name(on_grid(rows[place.value], rows[step[measure]], measure.target_seconds))
         places[measure] = dataclasses.replace(place, value=name)
-    return rows.mutate(**times.named)
+    # The uncut times would keep apart what the grid has put together.
+    uncut = {*steps.named, *before} - {place.value for place in places.values()}
+    return rows.mutate(**times.named).drop(*uncut)
 
 
 def _all(conditions: Sequence[ir.BooleanValue]) -> ir.BooleanValue:

@@ -1,4 +1,4 @@
-"""The whole scorecard by channel and month from a study on disk: `bench_scorecard.py {make,cxkit,pandas} FOLDER ROWS`."""
+"""The whole scorecard by channel and month: `bench_scorecard.py {make,cxkit,pandas} FOLDER ROWS`."""
 
 from __future__ import annotations
 

@@ -57,6 +57,7 @@ class Reader:
         self.folder = folder
 
     def __call__(self, name: str, columns: list[str]) -> pd.DataFrame:
+        """The columns as a frame."""
         return pd.read_parquet(self.folder / f"{name}.parquet", columns=columns)
 
 

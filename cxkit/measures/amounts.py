@@ -60,7 +60,7 @@ class Moves:
 
 @dataclass(frozen=True, eq=False)
 class Amounts:
-    """Sums over the rows of each line: of what stands on top, and of what stands underneath (1 per row, but for ratios).
+    """Sums over the rows of each line: of what stands on top, and of what stands underneath (1 a row, but for ratios).
 
     `top2`, `both` and `bottom2` are the sums of their squares and products. `more`: sums that one kind alone needs.
     """

@@ -1,5 +1,7 @@
-"""Waiting times of a long table, in two looks: a tally on the grid makes the curves; how far each time moves its curve
-is then joined back as a lookup, so that the engine can add it up by cluster.
+"""Waiting times of a long table, in two looks at it.
+
+A tally on the grid makes the curves; how far each time moves its curve is then joined back as a lookup, so that the
+engine can add it up by cluster.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _NOT_A_CONTACT = ("is_spam", "is_test")  # and what an agent opened, or was merg
 
 @dataclass(frozen=True)
 class Derived:
-    """A derived column: how it is made, which canonical columns ("table.column") it needs, and if all rows are sorted."""
+    """A derived column: how it is made, which canonical columns ("table.column") it needs, if all rows are sorted."""
 
     needs: tuple[str, ...]
     make: Make

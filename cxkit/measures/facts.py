@@ -55,10 +55,10 @@ def begins_at(study: Study, measure: Measure) -> pd.Timestamp:
 
 
 def many_clusters(study: Study, measure: Measure) -> int:
-    """How many clusters a measure may have: the rows of the table that its cluster is the key of, or else its values."""
+    """How many clusters a measure may have: the rows of the table that its cluster is the key of, or its values."""
     home = home_of(study, measure.of, measure.cluster)
     declared = load().tables[home].columns.get(measure.cluster)
-    register = (declared and declared.references or "").partition(".")[0]
+    register = ((declared and declared.references) or "").partition(".")[0]
     if register in study.tables:
         return rows_of(study, register)
     labels = study.table(home)[measure.cluster]
@@ -76,7 +76,7 @@ def has_strays(study: Study, measure: Measure) -> bool:
 
 
 def largest(study: Study, table: str, numbers: str) -> float | None:
-    """The largest size of an expression over all rows of a table; None if not all of its columns are the table's own."""
+    """The largest size of an expression over all rows of a table; None unless all its columns are the table's own."""
 
     def ask() -> float:
         value = numeric(numbers, rows, table, moment(study.as_of))

@@ -85,8 +85,8 @@ def framed(counted: ir.Table) -> pd.DataFrame:
 def batches(study: Study, measures: Iterable[Measure]) -> list[list[Measure]]:
     """Measures that share a pass: those of one table, dated alike, whose clusters do not contradict each other.
 
-    In a long table those that need a column for which all rows are sorted go for themselves: carrying every other column
-    through the sorting costs more than another look.
+    In a long table those that need a column for which all rows are sorted go for themselves: carrying every other
+    column through the sorting costs more than another look.
     """
     found: dict[tuple[object, ...], list[list[Measure]]] = {}
     for measure in dict.fromkeys(measures):

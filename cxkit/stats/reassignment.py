@@ -1,9 +1,9 @@
 """Could dealing whole clusters out anew have made such a difference: a test for few clusters, or one giant among them.
 
 Student's t by clusters needs many clusters of like size. Where one agent has a third of all tickets it falls silent:
-few false alarms are left, and few true ones. If it was chance, or might as well have been, which agents are on which side,
-then every other way of dealing them is as likely, and the difference found can be held against all of them (Fisher
-1935; for clusters Gail et al. 1996; with each difference in units of its own error MacKinnon and Webb 2020)::
+few false alarms are left, and few true ones. If it was chance, or might as well have been, which agents are on which
+side, then every other way of dealing them is as likely, and the difference found can be held against all of them
+(Fisher 1935; for clusters Gail et al. 1996; with each difference in units of its own error MacKinnon and Webb 2020)::
 
     pooled = mean(all_scores)  # one estimate over both sides
     reassignment_p(pooled, is_new, agents)

@@ -1,5 +1,6 @@
 """A study opens as it was declared, counts up to the right moment, and says what is wrong with its settings."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxkit.errors import CxkitError, IntakeError, ParameterError, StudyError
-from cxkit.study import find_study, new_study, open_study, prepare, read_settings
+from cxkit.study import find_study, new_study, open_study, prepare, read_settings, store
 from cxkit.study.begin import CLOSED, NOT_YET, RESOLVED, quoted
 from cxkit.study.settings import checked
 from cxkit.study.store import _filled_by_count, _filled_by_footer
@@ -393,3 +394,27 @@ def test_the_footer_of_a_table_counts_as_its_rows_do(tmp_path: Path):
     assert _filled_by_footer(file) == _filled_by_count(table) == {"a": 100, "b": 0, "c": 150, "*": 150}
     pq.write_table(pa.Table.from_pandas(frame), file, write_statistics=False)
     assert _filled_by_footer(file) is None
+
+
+def test_what_does_not_fit_into_memory_is_spilled_out_of_sight_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Sorting 150 MB within 64: pandas' answer, nothing beside the work at hand, a folder that goes with the study."""
+    monkeypatch.setattr(store, "_MEMORY", 64 * 2**20)
+    monkeypatch.chdir(tmp_path)
+    rows = 300_000
+    keys = pd.Series(range(rows)) * 7_919 % rows
+    tickets = pd.DataFrame({"ticket_id": keys.map(lambda k: f"{k:0300d}"), "opened_at": times("2025-03-01 08:00")[0]})
+    study = open_study(a_study(tmp_path / "study", tickets=tickets))
+    table = study.table("tickets")
+    ordered = table.select("ticket_id", before=table.ticket_id.lag().over(ibis.window(order_by="ticket_id")))
+    last, this = (ordered[c].right(9).cast("int64") for c in ("before", "ticket_id"))
+    rose = (this - last == 1).sum().to_pyarrow()
+    spilled = Path(study.engine.raw_sql("SELECT current_setting('temp_directory')").fetchone()[0])
+    assert rose.as_py() == rows - 1
+    assert spilled.stat().st_mode & 0o077 == 0
+    assert not spilled.is_relative_to(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"study"}
+    del study, table, ordered
+    gc.collect()
+    assert not spilled.exists()

@@ -32,15 +32,14 @@ def from_tally(measure: Measure, tally: pd.DataFrame, groups: Groups, level: flo
     n, value = (tally[c].to_numpy(dtype=np.float64, na_value=np.nan) for c in ("n", "value"))
     observed, known = tally["observed"].to_numpy(dtype=bool), ~np.isnan(value)
     number = groups.number[tally.index.to_numpy()]
-    left = {"open": ~observed, "missing": ~known & observed}
-    about = {name: summed(number[which], n[which], len(groups)) for name, which in left.items()}
+    opened, unknown = (summed(number[left], n[left], len(groups)) for left in (~observed, ~known & observed))
     if not known.all():
         tally, number, value, observed, n = tally[known], number[known], value[known], observed[known], n[known]
-    codes = [coded(tally[c])[0] if clustered and c in tally else None for c in ("cluster", "stratum")]
-    lines = Lines(number, n, len(groups), *codes)
+    cluster, stratum = (coded(tally[c])[0] if clustered and c in tally else None for c in ("cluster", "stratum"))
+    lines = Lines(number, n, len(groups), cluster, stratum)
     if isinstance(measure, Duration):
         found = waits(measure, number, value, observed, n, len(groups), level)
         moves = {stat: Moves(move * n, move**2 * n) for stat, move in found.moves.items()}
-        return Counted(lines, **about, times=found.stats, moves=moves)
+        return Counted(lines, opened, unknown, times=found.stats, moves=moves)
     below = tally["bottom"].to_numpy(dtype=np.float64) if "bottom" in tally else None
-    return Counted(lines, **about, amounts=amounts_of(measure, lines, value, below))
+    return Counted(lines, opened, unknown, amounts=amounts_of(measure, lines, value, below))

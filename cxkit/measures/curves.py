@@ -25,15 +25,20 @@ from cxkit.measures.sums import unit_of
 from cxkit.measures.waits import Waits, waits
 
 _TIME_BITS = 36  # of a whole number that a time, and whether it was watched to its end, may fill
+_FINE = 2.0**-40  # of all moves together: no row's matters less
 _GROUP, _WHICH, _CODE = "cx_group", "cx_which", "cx_code"
 
 
 class Moved(NamedTuple):
-    """A column that says how far a row moves a curve: in units of `unit`, all rows together at most `bound`."""
+    """A column that says how far a row moves a curve: in units of `unit`, all rows together at most `bound`.
+
+    `fine`: what is nothing beside the other moves.
+    """
 
     column: str
     unit: float
     bound: float
+    fine: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +67,7 @@ class Curves:
         for stat, move in times.said.moves.items():
             for name, amount in self.amounts(np.abs(move)):
                 bound = float((amount * times.n).sum())
-                found[f"{name}_{stat}"] = Moved(f"cx_{name}_{stat}_{place}", unit_of(bound), bound)
+                found[f"{name}_{stat}"] = Moved(f"cx_{name}_{stat}_{place}", unit_of(bound), bound, bound * _FINE)
         return found
 
     def amounts(self, move: Floats) -> tuple[tuple[str, Floats], ...]:
@@ -78,7 +83,7 @@ def curves_of(look: Pass, durations: Sequence[Duration], level: float) -> Curves
     which, code, n = (frame[c].to_numpy() for c in (_WHICH, _CODE, "n"))
     order = np.lexsort((code, groups.number, which))
     edges = np.searchsorted(which[order], np.arange(len(durations) + 1))
-    times = {}
+    times: dict[Measure, _Times] = {}
     for place, measure in enumerate(durations):
         mine = order[edges[place] : edges[place + 1]]
         group, known, rows = groups.number[mine], code[mine].astype(np.int64), n[mine].astype(np.float64)

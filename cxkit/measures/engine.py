@@ -13,13 +13,14 @@ from cxkit.errors import MeasureError
 from cxkit.measures.amounts import Amounts, Floats, Lines, Moves, Pooled
 from cxkit.measures.counted import Counted
 from cxkit.measures.curves import Curves, curves_of, joined
-from cxkit.measures.facts import largest, many_clusters, rows_of, scale_words
+from cxkit.measures.facts import Sizes, many_clusters, rows_of, scale_words, sizes, sizes_in
 from cxkit.measures.groups import Groups, coded, grouped
 from cxkit.measures.kinds import Duration, Measure, Net, Ratio, Score
-from cxkit.measures.passes import CLUSTER, STRATUM, Pass, Place, answered
-from cxkit.measures.sums import Sums, added, pooled, read
+from cxkit.measures.passes import CLUSTER, STRATUM, Pass, Place
+from cxkit.measures.sums import Sum, Sums, added, pooled, read
 from cxkit.stats import Interval
 
+_FINE_SCORE = 2.0**-10  # of the scale: no answer is told more finely
 MANY_CLUSTERS = 50_000  # above it not even the sums of each cluster leave the engine
 Roles = dict[str, str]  # what a sum is of a measure -> the sum's name
 # products of two sums of a cluster, added over the clusters
@@ -38,17 +39,17 @@ def counted_by_engine(look: Pass, level: float) -> tuple[Groups, dict[Measure, C
     durations = [m for m in look.places if isinstance(m, Duration)]
     curves = curves_of(look, durations, level) if durations else None
     table = joined(look, curves) if curves else look.table
-    sums, most = Sums(rows_of(look.study, next(iter(look.places)).of)), _largest(look)
-    roles = {m: _roles(m, place, table, sums, most) for m, place in look.places.items()}
+    sums, known = Sums(rows_of(look.study, next(iter(look.places)).of)), _sizes(look)
+    roles = {m: _roles(m, place, table, sums, known) for m, place in look.places.items()}
     for measure in durations:
         if curves and look.places[measure].clustered:
             for role, moved in curves.moved(measure).items():
-                roles[measure][role] = sums.whole(table[moved.column], moved.unit, moved.bound)
+                roles[measure][role] = sums.whole(table[moved.column], *moved[1:])
     found = _Found(look, table, sums, roles)
     return found.groups, {m: found.counted(m, curves) for m in look.places}
 
 
-def _roles(measure: Measure, place: Place, table: ir.Table, sums: Sums, most: Mapping[str, float]) -> Roles:
+def _roles(measure: Measure, place: Place, table: ir.Table, sums: Sums, known: Mapping[str, Sizes]) -> Roles:
     """The sums that a measure needs."""
     value, belongs = table[place.value], table[place.belongs] if place.belongs else None
     roles = {"n": sums.yes(value.notnull()), "total": sums.every() if belongs is None else sums.yes(belongs)}
@@ -58,15 +59,15 @@ def _roles(measure: Measure, place: Place, table: ir.Table, sums: Sums, most: Ma
     match measure:
         case Score(scale=(low, high)):
             inside = value.between(low, high).ifelse(value, ibis.null())
-            far = float(max(abs(low), abs(high)))
+            size = Sizes(float(max(abs(low), abs(high))), (high - low) * _FINE_SCORE)
             roles |= {"inside": sums.yes(inside.notnull()), "top": sums.yes(value.isin(measure.top))}
-            roles |= {"value": sums.real(inside, far), "value2": sums.real(inside * inside, far**2)}
+            roles |= {"value": sums.real(inside, size), "value2": sums.real(inside * inside, size.times(size))}
         case Net(scale=(low, high)):
             up, down = value.isin(measure.promoters), value.isin(measure.detractors)
             roles |= {"inside": sums.yes(value.between(low, high)), "up": sums.yes(up)}
-            roles["top"] = sums.whole(up.ifelse(1.0, 0.0) - down.ifelse(1.0, 0.0), 1.0, sums.rows)
+            roles["top"] = sums.whole(up.ifelse(1.0, 0.0) - down.ifelse(1.0, 0.0), 1.0, sums.rows, 1.0)
         case Ratio():
-            roles |= _ratio_roles(place, table, sums, most)
+            roles |= _ratio_roles(place, table, sums, known)
         case Duration():
             pass
         case _:
@@ -74,19 +75,19 @@ def _roles(measure: Measure, place: Place, table: ir.Table, sums: Sums, most: Ma
     return roles
 
 
-def _ratio_roles(place: Place, table: ir.Table, sums: Sums, most: Mapping[str, float]) -> Roles:
-    value, a = table[place.value], most[place.value]
-    roles = {"top": sums.real(value, a), "top2": sums.real(value * value, a * a), "negative": sums.yes(value < 0)}
+def _ratio_roles(place: Place, table: ir.Table, sums: Sums, known: Mapping[str, Sizes]) -> Roles:
+    value, a = table[place.value], known[place.value]
+    roles = {"top": sums.real(value, a), "top2": sums.real(value * value, a.times(a)), "negative": sums.yes(value < 0)}
     if place.bottom:
-        below, b = value.notnull().ifelse(table[place.bottom], ibis.null()), most[place.bottom]
-        roles |= {"bottom": sums.real(below, b), "both": sums.real(value * below, a * b)}
-        roles["bottom2"] = sums.real(below * below, b * b)
+        below, b = value.notnull().ifelse(table[place.bottom], ibis.null()), known[place.bottom]
+        roles |= {"bottom": sums.real(below, b), "both": sums.real(value * below, a.times(b))}
+        roles["bottom2"] = sums.real(below * below, b.times(b))
     return roles
 
 
-def _largest(look: Pass) -> Mapping[str, float]:
-    """The largest size of each number that a ratio adds up: it decides how finely sums are kept."""
-    found: dict[str, float] = {}
+def _sizes(look: Pass) -> Mapping[str, Sizes]:
+    """The sizes of each number that a ratio adds up: they decide how finely sums are kept."""
+    found: dict[str, Sizes] = {}
     unknown: list[str] = []
     for measure, place in look.places.items():
         for text, column in (
@@ -94,16 +95,11 @@ def _largest(look: Pass) -> Mapping[str, float]:
         ):
             if column is None:
                 continue
-            known = largest(look.study, measure.of, text)
-            if known is None:
+            if (known := sizes(look.study, measure.of, text)) is None:
                 unknown.append(column)
             else:
-                found[column] = max(known, found.get(column, 0.0))
-    if unknown:
-        ask = look.table.aggregate([look.table[c].abs().max().name(c) for c in dict.fromkeys(unknown)])
-        (row,) = answered(ask).to_pylist()
-        found |= {column: float(row[column] or 0.0) for column in row}
-    return found
+                found[column] = known
+    return found | (sizes_in(look.table, list(dict.fromkeys(unknown))) if unknown else {})
 
 
 class _Found:
@@ -116,10 +112,10 @@ class _Found:
         self.pooled = clustered is not None and many_clusters(look.study, clustered) > MANY_CLUSTERS
         # so many clusters are customers, whom no stratum holds apart: each counts once, wherever its rows are
         keys = [*look.keys, *(c for c in ((CLUSTER,) if self.pooled else (STRATUM, CLUSTER)) if c in look.clustered)]
-        self.units: Mapping[str, float] = {}
+        self.products: Mapping[str, Sum] = {}
         if self.pooled:
             sizes = {self._name(m, "held"): mine["n"] for m, mine in roles.items()}
-            counted, self.units = pooled(table, keys, sums, self._pairs(), sizes)
+            counted, self.products = pooled(table, keys, sums, self._pairs(), sizes)
         else:
             counted = added(table, keys, sums)
         self.frame = look.framed(counted)
@@ -131,14 +127,14 @@ class _Found:
         opened = self._sum(measure, "open") if "open" in self.roles[measure] else np.zeros_like(n)
         unknown = total - n - (0 if isinstance(measure, Duration) else opened)
         everywhere = Lines(self.groups.number, n, len(self.groups))
-        about = {"open": everywhere.per_group(opened), "missing": everywhere.per_group(unknown)}
+        sizes = everywhere.per_group(opened), everywhere.per_group(unknown)
         held = n > 0
         lines = self._lines(measure, n, held)
         if isinstance(measure, Duration) and curves:
             moves = self._time_moves(measure, lines, held) if lines.cluster is not None else {}
-            return Counted(lines, **about, times=_placed(curves, measure, self.groups), moves=moves)
+            return Counted(lines, *sizes, times=_placed(curves, measure, self.groups), moves=moves)
         self._must_be_on_scale(measure, n)
-        return Counted(lines, **about, amounts=self._amounts(measure, lines, held))
+        return Counted(lines, *sizes, amounts=self._amounts(measure, lines, held))
 
     def _lines(self, measure: Measure, n: Floats, held: NDArray[np.bool_]) -> Lines:
         group = self.groups.number[held]
@@ -156,7 +152,7 @@ class _Found:
         top = mine["top"]
         bottom = mine.get("bottom", n)
         top2 = 2 * mine["up"] - top if "up" in mine else mine.get("top2", top)
-        more = {role: mine[role] for role in ("value", "value2", "negative") if role in mine}
+        more: dict[str, Floats] = {role: mine[role] for role in ("value", "value2", "negative") if role in mine}
         if lines.pooled:
             more |= self._pooled_products(measure, "bottom" in mine, held)
         both, bottom2 = mine.get("both", top), mine.get("bottom2", n)
@@ -199,11 +195,13 @@ class _Found:
 
     def _sum(self, measure: Measure, role: str) -> Floats:
         name = self.roles[measure][role]
-        return read(self.frame, name, self.sums.named[name].unit)
+        return read(self.frame, name, self.sums.named[name])
 
     def _product(self, measure: Measure, name: str) -> Floats:
         column = self._name(measure, name)
-        return read(self.frame, column, self.units.get(column, 1.0))
+        if column in self.products:
+            return read(self.frame, column, self.products[column])
+        return self.frame[column].to_numpy(dtype=np.float64)
 
     def _name(self, measure: Measure, name: str) -> str:
         return f"cx_p{self.number[measure]}_{name.replace(' ', '_')}"

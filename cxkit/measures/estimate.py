@@ -167,11 +167,11 @@ def _net(measure: Net, amounts: Amounts, level: float) -> Stats:
 
 def _ratio(measure: Ratio, amounts: Amounts, level: float) -> Stats:
     lines = amounts.lines
-    parts = (amounts.top, amounts.bottom, amounts.top2, amounts.both, amounts.bottom2)
-    top, bottom, *squares = (lines.per_group(part) for part in parts)
+    top, bottom = lines.per_group(amounts.top), lines.per_group(amounts.bottom)
+    squares = lines.per_group(amounts.top2), lines.per_group(amounts.both), lines.per_group(amounts.bottom2)
     least = 0.0 if measure.headline == "mean_seconds" or not amounts.more["negative"].any() else -np.inf
     most = 1.0 if measure.unit == "share" and not (amounts.ratio > 1).any() else np.inf
-    return {measure.headline: ratio_interval(lines.total, top, bottom, tuple(squares), level, (least, most))}
+    return {measure.headline: ratio_interval(lines.total, top, bottom, squares, level, (least, most))}
 
 
 def _count(measure: Count, amounts: Amounts, level: float) -> Stats:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import ibis.expr.types as ir
 import pandas as pd
 
 from cxkit.contract import load
@@ -75,19 +76,38 @@ def has_strays(study: Study, measure: Measure) -> bool:
     return known < rows_of(study, measure.of)
 
 
-def largest(study: Study, table: str, numbers: str) -> float | None:
-    """The largest size of an expression over all rows of a table; None unless all its columns are the table's own."""
+class Sizes(NamedTuple):
+    """The largest size of a number, and the smallest that is not zero; 0 where there is none."""
 
-    def ask() -> float:
-        value = numeric(numbers, rows, table, moment(study.as_of))
-        (row,) = rows.aggregate(low=value.min(), high=value.max()).to_pyarrow().to_pylist()
-        return max(abs(float(edge)) for edge in (row["low"] or 0, row["high"] or 0))
+    most: float
+    least: float
+
+    def times(self, other: Sizes) -> Sizes:
+        """Of products with `other`."""
+        return Sizes(self.most * other.most, self.least * other.least)
+
+
+def sizes_in(table: ir.Table, columns: Sequence[str]) -> dict[str, Sizes]:
+    """The sizes of some numbers of a table."""
+    asked: dict[str, ir.Value] = {}
+    for place, size in enumerate(table[c].abs() for c in columns):
+        asked |= {f"most_{place}": size.max(), f"least_{place}": size.nullif(0).min()}
+    (row,) = table.aggregate(**asked).to_pyarrow().to_pylist()
+    edges = {name: float(edge or 0) for name, edge in row.items()}
+    return {c: Sizes(edges[f"most_{place}"], edges[f"least_{place}"]) for place, c in enumerate(columns)}
+
+
+def sizes(study: Study, table: str, numbers: str) -> Sizes | None:
+    """The sizes of an expression over all rows of a table; None unless all its columns are the table's own."""
+
+    def ask() -> Sizes:
+        return sizes_in(rows.select(value=numeric(numbers, rows, table, moment(study.as_of))), ["value"])["value"]
 
     rows, read = study.table(table), column_names(numbers)
     if numbers.strip().isdigit():
-        return float(numbers)
+        return Sizes(float(numbers), float(numbers))
     own = read and read <= set(rows.columns) and not clocked_names(numbers)
-    return once(study, ("largest", table, numbers), ask) if own else None
+    return once(study, ("sizes", table, numbers), ask) if own else None
 
 
 def check_scale(study: Study, measure: Measure) -> None:

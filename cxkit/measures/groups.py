@@ -51,7 +51,7 @@ def grouped(lines: pd.DataFrame, by: Sequence[str]) -> Groups:
 def coded(labels: pd.Series) -> tuple[Codes, NDArray[Any]]:
     """A number for each label, -1 where it is missing, and the labels."""
     if isinstance(labels.dtype, pd.CategoricalDtype):  # numbered already
-        return labels.cat.codes.to_numpy(dtype=np.int64), np.asarray(labels.cat.categories)
+        return np.asarray(labels.cat.codes, dtype=np.int64), np.asarray(labels.cat.categories)
     number, words = pd.factorize(labels, use_na_sentinel=True)
     return number.astype(np.int64, copy=False), np.asarray(words)
 

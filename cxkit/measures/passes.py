@@ -59,7 +59,8 @@ class Pass:
         """A counted table out of the engine, periods by their first days."""
         frame = framed(counted)
         for unit, spans in self.spans.items():
-            frame[unit] = pd.Categorical.from_codes(frame[unit].to_numpy(), first_days(spans))  # type: ignore[arg-type]
+            kind = pd.CategoricalDtype(first_days(spans))
+            frame[unit] = pd.Categorical.from_codes(frame[unit].to_numpy(), dtype=kind)
         return frame
 
 
@@ -157,8 +158,8 @@ def _place(
     known = [each for each in (belongs, None if bottom is None else bottom.notnull()) if each is not None]
     if known:
         value = _all(known).ifelse(value, ibis.null())
-    names = [None if each is None else columns.name(each) for each in (belongs, observed, bottom)]
-    return Place(columns.name(value), *names, clustered=clustered)
+    stays, ended, below = (None if each is None else columns.name(each) for each in (belongs, observed, bottom))
+    return Place(columns.name(value), stays, ended, below, clustered)
 
 
 def _cut(study: Study, rows: ir.Table, places: dict[Measure, Place]) -> ir.Table:

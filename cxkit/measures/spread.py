@@ -24,7 +24,8 @@ def spread(lines: Lines, moves: Moves, level: float) -> dict[str, Floats]:
         return {}
     clustered = lines.cluster >= 0
     within = _within_stratum(lines, moves)
-    part = _Part(*(each[clustered] for each in (lines.group, lines.cluster, _strata(lines), lines.n)), lines.groups)
+    group, cluster, stratum = (each[clustered] for each in (lines.group, lines.cluster, _strata(lines)))
+    part = _Part(group, cluster, stratum, lines.n[clustered], lines.groups)
     together = _pooled(lines, within, clustered) if lines.pooled else part.squares(within.sums[clustered])
     clusters = summed(part.group, lines.pooled.clusters[clustered], part.groups) if lines.pooled else part.clusters
     factor, freedom = part.corrected(clusters, exact=lines.pooled is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from cxkit.errors import StudyError, nearest
 from cxkit.study.conform import conformed, number
 
 ALL = "*"  # under this name: all rows
+_MEMORY = 800 * 2**20  # bytes that DuckDB may hold before it spills; more for tables of over twice as many
 _BOOLEANS = {pa.bool_(): pd.BooleanDtype()}
 
 
@@ -121,7 +123,15 @@ class ParquetStore(Store):
     def engine(self) -> Backend:
         """DuckDB in memory, over the Parquet files, without any outside request."""
         # Its progress bar stays as it is: inside Jupyter, even switching it off asks for ipywidgets.
-        return ibis.duckdb.connect(autoinstall_known_extensions=False, autoload_known_extensions=False)
+        # What does not fit goes to a folder of this user's own; DuckDB would take one beside the work at hand.
+        self._spilled = tempfile.TemporaryDirectory(prefix="cxkit-", ignore_cleanup_errors=True)
+        stored = sum(self._file(name).stat().st_size for name in self.names)
+        return ibis.duckdb.connect(
+            autoinstall_known_extensions=False,
+            autoload_known_extensions=False,
+            memory_limit=f"{max(_MEMORY, stored // 2) // 2**20}MiB",
+            temp_directory=self._spilled.name,
+        )
 
     def _read(self, name: str) -> Table:
         return _tidied(self.engine.read_parquet(self._file(name), table_name=name), _with_empty_texts(self._file(name)))

@@ -57,7 +57,7 @@ class Trend(Result):
         if done.empty:
             return (Sentence("kpis.trend.none", {"kpi": Coded("kpi", self.kpi)}),)
         last, solid = done.iloc[-1], done[(done["n"] >= THIN) | (done["kind"] == "count")]
-        said = [Sentence("kpis.trend.last", {"kpi": Coded("kpi", self.kpi), **self._told(last)})]
+        said = [self._last(last)]
         if "per_open" in self.table and math.isfinite(last["per_open"]):
             key = f"kpis.trend.{last['per']}"
             said.append(Sentence(key, {"rate": float(last["per_open"]), "open": float(last["exposure"])}))
@@ -66,13 +66,13 @@ class Trend(Result):
             said.append(self._range(ordered.iloc[0], ordered.iloc[-1], len(solid)))
         return tuple(said)
 
-    def _told(self, row: pd.Series[Any]) -> dict[str, object]:
-        unit = str(row["unit"])
-        return {
-            "period": Amount(row[self.period], self.unit),
-            "value": Amount(float(row["value"]), unit),
-            "interval": Range(float(row["low"]), float(row["high"]), unit),
-        }
+    def _last(self, row: pd.Series[Any]) -> Sentence:
+        unit, low, high = str(row["unit"]), float(row["low"]), float(row["high"])
+        about = {"kpi": Coded("kpi", self.kpi), "period": Amount(row[self.period], self.unit)}
+        facts = about | {"value": Amount(float(row["value"]), unit)}
+        if math.isnan(low) and math.isnan(high):  # a stock was counted, not estimated
+            return Sentence("kpis.trend.last_counted", facts)
+        return Sentence("kpis.trend.last", facts | {"interval": Range(low, high, unit)})
 
     def _range(self, lowest: pd.Series[Any], highest: pd.Series[Any], n: int) -> Sentence:
         ends = {

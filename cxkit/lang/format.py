@@ -16,6 +16,7 @@ from cxkit.lang.dates import MISSING, WRITERS, moment
 from cxkit.lang.session import LOCALES, resolve
 
 _UNITS = (("days", 86_400.0, 172_800.0), ("hours", 3_600.0, 5_400.0), ("minutes", 60.0, 90.0), ("seconds", 1.0, 0.0))
+_LEAST_SHARED = 0.1  # of the unit of the longer end: what it may still tell of the shorter one
 
 
 @functools.cache
@@ -92,20 +93,45 @@ def duration(seconds: float | None, lang: str | None = None, *, in_sentence: boo
         return MISSING
     if math.isinf(seconds):
         return say("common.not_reached", lang)
-    unit, size = next((u, s) for u, s, least in _UNITS if abs(seconds) >= least)
-    x = seconds / size
-    digits = max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0
-    x = round(x, min(digits, 2))
+    unit, size = _unit_of(seconds)
+    x = round(seconds / size, _digits_of(seconds / size))
     shown = 0 if x == int(x) else 1 if x * 10 == int(x * 10) else 2
+    return _in_unit(x, unit, shown, lang, "duration_in" if in_sentence else "duration")
+
+
+def _unit_of(seconds: float) -> tuple[str, float]:
+    return next((u, s) for u, s, least in _UNITS if abs(seconds) >= least)
+
+
+def _digits_of(x: float) -> int:
+    """How many decimals show three significant digits, two at most."""
+    return min(2, max(0, 2 - math.floor(math.log10(abs(x))))) if x else 0
+
+
+def _in_unit(x: float, unit: str, shown: int, lang: str | None, form: str) -> str:
     # A whole number takes its own plural form; a fraction takes the form of fractions.
-    form = "duration_in" if in_sentence else "duration"
     return say(f"{form}.{unit}", lang, x=int(x) if shown == 0 else x, text=number(x, lang, shown))
 
 
 def interval(low: float, high: float, lang: str | None = None, unit: str = "share") -> str:
-    """The two ends of an interval, written in `unit` (see `write`); one dash where neither is known."""
+    """The two ends of an interval, written in `unit` (see `write`); one dash where neither is known.
+
+    Durations share the unit and the decimals of the longer end, unless they lie so far apart that it would hide the
+    shorter one.
+
+    >>> interval(83, 103.8, "en", "seconds"), interval(20, 90_000, "en", "seconds")
+    ('1.38 to 1.73 minutes', '20 seconds to 25 hours')
+    """
     if low != low and high != high:
         return "–"
+    if unit == "seconds" and math.isfinite(low) and math.isfinite(high):
+        shared, size = _unit_of(max(abs(low), abs(high)))
+        shown = _digits_of(max(abs(low), abs(high)) / size)
+        ends = [round(end / size, shown) for end in (low, high)]
+        if all(abs(end) >= _LEAST_SHARED or not end for end in (low / size, high / size)):
+            shown = 0 if all(end == int(end) for end in ends) else shown
+            last = _in_unit(ends[1], shared, shown, lang, "duration_in")
+            return say("common.interval", lang, low=number(ends[0], lang, shown), high=last)
     return say("common.interval", lang, low=_inside(low, unit, lang), high=_inside(high, unit, lang))
 
 

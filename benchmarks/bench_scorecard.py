@@ -1,7 +1,8 @@
-"""The whole scorecard by channel and month: `bench_scorecard.py {make,cxkit,pandas} FOLDER ROWS`."""
+"""The whole scorecard by channel and month: `bench_scorecard.py {make,cxkit,pandas,polars} FOLDER ROWS`."""
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from pathlib import Path
 
@@ -35,6 +36,10 @@ def main(side: str, folder: Path, rows: int) -> None:
         import cxkit.study  # noqa: F401 - imports are not timed
 
         report(lambda: scorecard(folder))
+    elif side == "polars":
+        from peer_polars import scorecard as lazily
+
+        report(lambda: lazily(folder, "Asia/Riyadh", dt.datetime(2026, 1, 1)))
     else:
         import pandas as pd
         from peer_pandas import scorecard as plain

@@ -1,7 +1,7 @@
 """How fast and how lean: cxkit against its peers, each side in fresh processes, printed and kept in latest.json.
 
-`python benchmarks/run.py` takes a few minutes; `--quick` uses small sizes. The two sides take turns, so that a busy
-machine disturbs both; each figure is the best of its turns. Compare ratios, not seconds.
+`python benchmarks/run.py` takes a few minutes; `--quick` uses small sizes. The sides of a task take turns, so that a
+busy machine disturbs all of them; each figure is the best of its turns. Compare ratios, not seconds.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# name, script, peer, rows, rows of --quick
-TASKS = (
-    ("scorecard: every KPI x channel x month", "bench_scorecard.py", "pandas", 2_000_000, 50_000),
-    ("Kaplan-Meier: 50 groups, median, P90, share", "bench_survival.py", "lifelines", 200_000, 20_000),
-    ("business hours between two moments", "bench_clock.py", "business-duration", 1_000_000, 100_000),
-    ("business hours between two moments", "bench_clock.py", "pandas", 1_000_000, 100_000),
+Task = tuple[str, str, tuple[str, ...], int, int]  # name, script, peers, rows, rows of --quick
+TASKS: tuple[Task, ...] = (
+    ("scorecard: every KPI x channel x month", "bench_scorecard.py", ("pandas", "polars"), 2_000_000, 50_000),
+    ("Kaplan-Meier: 50 groups, median, P90, share", "bench_survival.py", ("lifelines",), 200_000, 20_000),
+    ("business hours between two moments", "bench_clock.py", ("business-duration", "pandas"), 1_000_000, 100_000),
 )
-LARGE = 10_000_000  # tickets; the peer needs some 13 GB
-APART = {"business-duration": "business_duration"}  # peers that are no requirement of the kit, and their modules
+LARGE = 10_000_000  # tickets; pandas needs some 13 GB
+# peers that are no requirement of the kit, and their modules
+APART = {"business-duration": "business_duration", "polars": "polars"}
 
 
 def main() -> None:
@@ -34,12 +34,16 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="the scorecard of 10,000,000 tickets, once, and no other")
     parser.add_argument("--turns", type=int, default=3, help="how often each side runs (default 3)")
     options = parser.parse_args()
-    tasks, turns = [task for task in TASKS if _there(task[2])], options.turns
+    tasks, turns = TASKS, options.turns
     if options.large:
-        name, script, peer, *_ = TASKS[0]
-        tasks, turns = [(name, script, peer, LARGE, LARGE)], 1
+        name, script, peers, *_ = TASKS[0]
+        tasks, turns = ((name, script, peers, LARGE, LARGE),), 1
+    there = {peer: _there(peer) for _, _, peers, *_ in tasks for peer in peers}
+    rows = []
     with tempfile.TemporaryDirectory(prefix="cxkit-bench-") as folder:
-        rows = [_compared(task, Path(folder), options.quick, turns) for task in tasks]
+        for name, script, peers, full, small in tasks:
+            met = tuple(peer for peer in peers if there[peer])
+            rows += _compared((name, script, met, full, small), Path(folder), options.quick, turns)
     (HERE / "latest.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     _show(rows)
 
@@ -51,30 +55,35 @@ def _there(peer: str) -> bool:
     return found
 
 
-def _compared(task: tuple[str, str, str, int, int], folder: Path, quick: bool, turns: int) -> dict[str, object]:
-    name, script, peer, full, small = task
+def _compared(task: Task, folder: Path, quick: bool, turns: int) -> list[dict[str, object]]:
+    """One row per peer; our side runs once a turn, however many peers it meets."""
+    name, script, peers, full, small = task
     size = small if quick else full
     if script == "bench_scorecard.py":
         _run(script, "make", folder, size)
-    ours, theirs = [], []
+    runs: dict[str, list[dict[str, float]]] = {side: [] for side in ("cxkit", *peers)}
     for _ in range(turns):
-        ours.append(_run(script, "cxkit", folder, size))
-        theirs.append(_run(script, peer, folder, size))
-    a, b = ({key: min(run[key] for run in runs) for key in ("s", "cpu_s", "mb")} for runs in (ours, theirs))
-    return {
-        "name": name,
-        "size": size,
-        "ours_s": a["s"],
-        "ours_cpu_s": a["cpu_s"],
-        "ours_mb": a["mb"],
-        "peer": peer,
-        "peer_s": b["s"],
-        "peer_cpu_s": b["cpu_s"],
-        "peer_mb": b["mb"],
-        "ratio": b["s"] / a["s"],
-        "ratio_mb": b["mb"] / a["mb"],
-        "peer_rows": int(theirs[0].get("sample", size)),
-    }
+        for side, done in runs.items():
+            done.append(_run(script, side, folder, size))
+    best = {side: {key: min(run[key] for run in done) for key in ("s", "cpu_s", "mb")} for side, done in runs.items()}
+    ours = best["cxkit"]
+    return [
+        {
+            "name": name,
+            "size": size,
+            "ours_s": ours["s"],
+            "ours_cpu_s": ours["cpu_s"],
+            "ours_mb": ours["mb"],
+            "peer": peer,
+            "peer_s": best[peer]["s"],
+            "peer_cpu_s": best[peer]["cpu_s"],
+            "peer_mb": best[peer]["mb"],
+            "ratio": best[peer]["s"] / ours["s"],
+            "ratio_mb": best[peer]["mb"] / ours["mb"],
+            "peer_rows": int(runs[peer][0].get("sample", size)),
+        }
+        for peer in peers
+    ]
 
 
 def _run(script: str, side: str, folder: Path, size: int) -> dict[str, float]:

@@ -95,6 +95,7 @@ def test_every_check_answers_whatever_tables_there_are(tables: dict[str, pd.Data
             assert result.figure(lang).png
 
 
+@pytest.mark.slow
 def test_every_picture_is_drawn_in_every_language(tmp_path: Path, lang: str):
     tickets = some_tickets()
     tickets.loc[:9, "first_replied_at"] = tickets["opened_at"] - HOUR

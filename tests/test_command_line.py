@@ -19,6 +19,7 @@ def cxkit(folder, *words, lang="en"):
     return done.returncode, done.stderr.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "exit_code", "says"),
     [

@@ -74,6 +74,7 @@ def attacked(tables: int) -> int:
     return lost
 
 
+@pytest.mark.slow
 def test_an_attacker_recovers_no_cell() -> None:
     assert attacked(30) == 0
 

@@ -21,7 +21,7 @@ from cxkit.measures import Measure, columns_of, doubts, estimates, facts, missin
 from cxkit.samples import make_sample
 from cxkit.study import prepare
 
-pytestmark = [pytest.mark.xdist_group("engines"), pytest.mark.timeout(900)]  # one server and one Spark for all
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("engines"), pytest.mark.timeout(900)]  # one of each for all
 SETTINGS = f"""
 time_zone = "Asia/Riyadh"
 as_of = {random_studies.AS_OF.isoformat()}Z

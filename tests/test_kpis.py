@@ -183,6 +183,7 @@ def test_what_cannot_be_answered_is_said_by_every_view(service: SmallStudy) -> N
         assert all("survey_answers" in view.verdict(code) for code in LANGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", LANGS)
 def test_every_view_speaks_and_draws_in_every_language(service: SmallStudy, code: str) -> None:
     """Same numbers, other words; no code is left unspoken."""

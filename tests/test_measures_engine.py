@@ -83,6 +83,7 @@ def service(tmp_path):
     return small_study(tmp_path, AS_OF, {"tickets": some_tickets()})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [(), ("channel",), ("escalated", "week"), ("channel", "month"), ("agent_id",)])
 def test_sums_of_the_engine_are_the_sums_of_its_rows(service, by):
     """Two paths of ours: rows tallied and added in numpy; rows added by DuckDB, times joined back as moves."""
@@ -165,6 +166,7 @@ def test_small_numbers_keep_their_digits_beside_huge_ones(tmp_path, long):
     )
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_and_the_number_of_threads_change_no_digit(tmp_path, long):
     """Sums of floats depend on their order; the report of a shuffled export must not."""
     found = []

@@ -121,6 +121,7 @@ def test_a_hash_notices_every_edit_but_a_new_name_or_another_spelling():
     assert len(hashes) == len(edits) + 1
 
 
+@pytest.mark.slow
 def test_hashes_are_the_same_in_another_process():
     """Not so with Python's own hash of text, which changes from run to run."""
     code = "from cxkit.measures import registry; print(*(m.definition_hash for m in registry().values()))"

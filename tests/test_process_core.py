@@ -143,6 +143,7 @@ def test_traces_that_share_a_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch
     assert seeds == [0, 1]
 
 
+@pytest.mark.slow
 @given(logs())
 def test_duckdb_counts_the_same_steps_and_variants(frame: pd.DataFrame) -> None:
     """Outside count: SQL window functions, equal times in the order of the file."""
@@ -170,6 +171,7 @@ def test_duckdb_counts_the_same_steps_and_variants(frame: pd.DataFrame) -> None:
     assert trace_counts(frame) == {tuple(trace): n for trace, n in traces}
 
 
+@pytest.mark.slow
 @given(logs(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter_where_times_differ(frame: pd.DataFrame, random: object) -> None:
     frame = apart(frame)
@@ -189,6 +191,7 @@ def test_names_of_activities_do_not_matter(frame: pd.DataFrame) -> None:
     assert steps(renamed) == {(new[a], new[b]): found for (a, b), found in steps(frame).items()}
 
 
+@pytest.mark.slow
 @given(logs(least=2), st.integers(0, 5))
 def test_a_log_split_by_case_adds_up_to_the_whole(frame: pd.DataFrame, border: int) -> None:
     low = frame["case_id"].astype(int) <= border

@@ -225,6 +225,7 @@ def test_without_people_or_teams_hand_offs_are_not_answerable(tmp_path: Path) ->
     assert stages.table["hand_offs_per_visit"].isna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log", ["1:A@0", "1:A@0 1:A@0 1:A@0", "1:A@0/x 2:A@0/x", "1:Closed@0 1:Closed@1"])
 def test_tiny_logs_answer_everything_and_draw(log: str, tmp_path: Path, lang: str) -> None:
     """One event; one case of ties; cases of one event; nothing but closes."""

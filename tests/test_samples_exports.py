@@ -83,6 +83,7 @@ def digests(folder):
 # --- the same bytes ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hash_seed", "locale", "zone"), [("0", "C", "UTC"), ("4711", "C.UTF-8", "America/Los_Angeles")]
 )

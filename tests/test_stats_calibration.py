@@ -20,6 +20,7 @@ def shown(name: str, found: Rates) -> Rates:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kpi", KPIS)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_false_alarms_are_as_many_as_promised(kpi, design):

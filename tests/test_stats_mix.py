@@ -140,6 +140,7 @@ def test_the_whole_change_has_welchs_interval():
     assert found.total == pytest.approx(contrast(mean(old), mean(new)), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_intervals_of_the_parts_cover_the_truth():
     """600 draws of two sides whose true parts are known; 95 % intervals hold them in 95 %, give or take 2.7 points."""
     rng = np.random.default_rng(11)

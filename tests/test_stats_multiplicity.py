@@ -57,6 +57,7 @@ def test_adjusted_p_of_the_trial_are_those_of_r():
     assert ((holm(TRIAL) < 0.05).sum(), (benjamini_hochberg(TRIAL) < 0.05).sum()) == (3, 4)
 
 
+@pytest.mark.slow
 @given(p_values)
 def test_adjusted_p_are_those_of_statsmodels(p):
     """statsmodels 0.15 multipletests."""

@@ -112,6 +112,7 @@ def test_a_stratum_without_answers_has_no_weight():
     assert response_weights([10, 0], [50, 50]) == pytest.approx([0.5, math.nan], nan_ok=True)
 
 
+@pytest.mark.slow
 def test_weighting_takes_away_the_false_alarms_of_a_response_rate_that_moved():
     """Satisfaction unchanged, chat answers 30 then 40 %, e-mail 30 then 10 %: raw scores alarm a third of the time.
 

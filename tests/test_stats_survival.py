@@ -137,6 +137,7 @@ def test_log_rank_of_freireich_is_that_of_r():
     assert (found.chi2, found.p) == pytest.approx((16.7929, 4.169e-05), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:::lifelines")
 @given(rows, rows)
 def test_log_rank_is_that_of_lifelines_for_rows_and_for_counts(a, b):

@@ -396,6 +396,7 @@ def test_the_footer_of_a_table_counts_as_its_rows_do(tmp_path: Path):
     assert _filled_by_footer(file) is None
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_memory_is_spilled_out_of_sight_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -389,6 +389,7 @@ def test_a_lookup_of_many_rows_is_handed_over_once(tmp_path: Path):
     assert (first.n.sum().to_pyarrow().as_py(), other.n.sum().to_pyarrow().as_py()) == (4_999_950_000, 0)
 
 
+@pytest.mark.slow
 def test_a_lookup_of_many_rows_reaches_a_server_that_nobody_may_write_to(postgresql: str, schema: str, tmp_path: Path):
     folder = tables(a_study(tmp_path / "s", f'url = "{postgresql}"\nschema = "{schema}"'))
     load_tables(folder)

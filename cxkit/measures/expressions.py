@@ -85,6 +85,7 @@ def numeric(text: str, table: ir.Table, name: str, as_of: ir.TimestampScalar | N
     return found
 
 
+@functools.cache  # asked of the same few texts thousands of times for a report
 def column_names(text: str) -> frozenset[str]:
     """Names of the columns that a condition reads; empty text reads none."""
     if not text:

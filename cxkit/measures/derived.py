@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 if TYPE_CHECKING:
     from cxkit.study import Study
 
-Tables = Callable[[str], ir.Table]  # a canonical table as it stood at `as_of`
+Tables = Callable[..., ir.Table]  # a canonical table, or some columns of it, as it stood at `as_of`
 Make = Callable[[ir.Table, Tables], ir.Table]  # the rows, and the rows with the derived column
 _NOT_A_CONTACT = ("is_spam", "is_test")  # and what an agent opened, or was merged into another ticket
 
@@ -71,9 +71,10 @@ def _next_ticket(rows: ir.Table, tables: Tables, name: str, alike: Sequence[str]
     known = rows[alike[0]].notnull()
     for column in alike[1:]:
         known = known & rows[column].notnull()
-    groups = [*(rows[column] for column in alike), _genuine(rows)]
+    rows = rows.mutate(cx_known=known, cx_genuine=_genuine(rows))  # told before the sorting, it need not carry more
+    groups = [*(rows[column] for column in alike), rows["cx_genuine"]]
     later = rows["opened_at"].lead().over(ibis.window(group_by=groups, order_by=[rows["opened_at"], rows["ticket_id"]]))
-    return rows.mutate(**{name: known.ifelse(later, ibis.null())})
+    return rows.mutate(**{name: rows["cx_known"].ifelse(later, ibis.null())}).drop("cx_known", "cx_genuine")
 
 
 def _next_order(rows: ir.Table, tables: Tables) -> ir.Table:
@@ -84,7 +85,7 @@ def _next_order(rows: ir.Table, tables: Tables) -> ir.Table:
 
 def _first_of(rows: ir.Table, tables: Tables, name: str, table: str, key: str, at: str) -> ir.Table:
     """The earliest `at` among the rows of `table` whose `key` is the ticket."""
-    other = tables(table)
+    other = tables(table, key, at)
     first = other.filter(other[key].notnull()).group_by(cx_key=other[key]).agg(**{name: other[at].min()})
     return rows.left_join(first, rows["ticket_id"] == first["cx_key"]).drop("cx_key")
 

@@ -9,10 +9,10 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cxkit.errors import MeasureError
-from cxkit.measures.expressions import AS_OF, column_names, condition, numeric, open_place, whole_second
+from cxkit.measures.expressions import AS_OF, condition, numeric, open_place, whole_second
 from cxkit.measures.grid import grid_step, on_grid
-from cxkit.measures.kinds import EXCLUSIONS, SOURCES, Count, Duration, Measure, Net, Ratio, Score, Share
-from cxkit.measures.sources import as_time, dated, moment
+from cxkit.measures.kinds import SOURCES, Count, Duration, Measure, Net, Ratio, Score, Share
+from cxkit.measures.sources import as_time, dated, left_out, moment
 
 Steps = list[tuple[str, ir.BooleanValue]]  # (rule, true where a row stays), in order
 
@@ -26,8 +26,8 @@ def steps(measure: Measure, table: ir.Table, as_of: pd.Timestamp) -> Steps:
     if entry in table.columns:
         found.append(("entry", table[entry].notnull()))
     for rule in measure.rules:
-        if column_names(EXCLUSIONS[rule]) <= set(table.columns):
-            found.append((rule, ~condition(EXCLUSIONS[rule], table, measure.of).fill_null(False)))
+        if (out := left_out(table, measure.of, rule)) is not None:
+            found.append((rule, ~out))
     if measure.among:
         among = condition(measure.among, table, measure.of, moment(as_of))
         found.append(("among", among.fill_null(False)))

@@ -13,7 +13,7 @@ from cxkit.calendars import local_day
 from cxkit.contract import load
 from cxkit.errors import MeasureError
 from cxkit.measures.derived import derived, own_needs
-from cxkit.measures.expressions import AS_OF, column_names, known_column
+from cxkit.measures.expressions import AS_OF, column_names, condition, known_column
 from cxkit.measures.kinds import EXCLUSIONS, SOURCES, Count, Duration, Measure
 from cxkit.measures.needs import columns_of
 from cxkit.measures.openings import with_open_places
@@ -42,11 +42,13 @@ def source(study: Study, measures: Sequence[Measure], by: Sequence[str] = ()) ->
     wanted = {*needed, *places, study.clock.column} if places else {*needed}
     read = [c for c in known if c not in derived(of) and c in _with_needs(of, wanted, made)]
     table = seen(study, of, read)
+    if any(derived(of)[column].sorts for column in made):
+        table = with_rules(table, of, {rule for measure in measures for rule in measure.rules})
     for column in made:
-        table = derived(of)[column].make(table, lambda name: seen(study, name))
+        table = derived(of)[column].make(table, lambda name, *columns: seen(study, name, columns))
     if places:
         table = with_open_places(study, table, sorted(places))
-    return table.select([*needed, *(c for c in table.columns if c.startswith("cx_open_"))])
+    return table.select([*needed, *(c for c in table.columns if c.startswith(("cx_open_", "cx_rule_")))])
 
 
 def seen(study: Study, of: str, columns: Collection[str] = ()) -> ir.Table:
@@ -55,6 +57,20 @@ def seen(study: Study, of: str, columns: Collection[str] = ()) -> ir.Table:
     if of in _JOINED:
         table = _JOINED[of](study, table, columns or table.columns)
     return _seen_at(table.select(list(columns)) if columns else table, study)
+
+
+def with_rules(table: ir.Table, of: str, rules: Collection[str]) -> ir.Table:
+    """`table` with a yes or no for each rule: lighter to carry through a sorting than what the rule reads."""
+    flags = {f"cx_rule_{rule}": left_out(table, of, rule) for rule in sorted(rules)}
+    return table.mutate(**{name: flag for name, flag in flags.items() if flag is not None})
+
+
+def left_out(table: ir.Table, of: str, rule: str) -> ir.BooleanValue | None:
+    """Whether a rule of EXCLUSIONS leaves a row out, never unknown; None if the table lacks what the rule reads."""
+    if f"cx_rule_{rule}" in table.columns:
+        return table[f"cx_rule_{rule}"]
+    known = column_names(EXCLUSIONS[rule]) <= set(table.columns)
+    return condition(EXCLUSIONS[rule], table, of).fill_null(False) if known else None
 
 
 def moment(at: pd.Timestamp) -> ir.TimestampScalar:

@@ -134,7 +134,11 @@ class ParquetStore(Store):
         )
 
     def _read(self, name: str) -> Table:
-        return _tidied(self.engine.read_parquet(self._file(name), table_name=name), _with_empty_texts(self._file(name)))
+        file = self._file(name)
+        told = self.engine.read_parquet(file, table_name=f"{name}_file")
+        tidied = _tidied(told, _with_empty_texts(file))
+        # as a view, else what two parts of a question read of one table would be laid in memory, every column of it
+        return told if tidied is told else self.engine.create_view(name, tidied)
 
     def _counted(self, name: str) -> dict[str, int]:
         return _stated(self._file(name)) or super()._counted(name)

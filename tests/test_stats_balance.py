@@ -104,15 +104,28 @@ def test_unit_and_names_do_not_change_the_likeness(seed, shift, scale):
     assert (other.icc, other.low, other.high) == pytest.approx((one.icc, one.low, one.high), abs=1e-6)
 
 
-def test_likeness_covers_the_true_one():
-    """95 in 100 intervals of 25 clusters of unequal size hold a likeness of .2 (Searle's interval, to a few points)."""
+@pytest.mark.parametrize("spread", [0.3, 1.2])
+def test_likeness_covers_the_true_one(spread):
+    """95 in 100 intervals hold a likeness of .2, however unequal the 25 clusters are: Wald's is exact."""
     rng = np.random.default_rng(8)
     held = 0
     for _ in range(500):
-        who = np.repeat(np.arange(25), rng.integers(2, 40, 25))
+        who = np.repeat(np.arange(25), np.maximum(rng.lognormal(2.5, spread, 25), 1).astype(int))
         found = likeness(rng.normal(size=len(who)) + 0.5 * rng.normal(size=25)[who], who)
         held += found.low < 0.2 < found.high
-    assert 0.91 < held / 500 < 0.98
+    assert 0.925 < held / 500 < 0.975
+
+
+@given(st.integers(0, 200), st.integers(2, 9), st.integers(2, 9))
+def test_likeness_of_equal_clusters_has_the_closed_interval_of_shrout_and_fleiss(seed, clusters, rows):
+    """Shrout and Fleiss (1979), ICC(1): (F / F* - 1) / (F / F* + k - 1), F* the quantiles of the F law."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=(clusters, rows)) + rng.normal(size=(clusters, 1))
+    found = likeness(y.ravel(), np.repeat(np.arange(clusters), rows))
+    f = stats.f_oneway(*y).statistic
+    quantiles = stats.f.ppf([0.975, 0.025], clusters - 1, clusters * (rows - 1))
+    closed = [(f / q - 1) / (f / q + rows - 1) for q in quantiles]
+    assert (found.low, found.high) == pytest.approx(closed, abs=1e-6)
 
 
 def test_clusters_that_are_all_alike_and_all_different():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.meta_analysis import combine_effects
 
 import cxkit.lang  # noqa: F401  # gives refusals their words
 from cxkit.errors import ParameterError
@@ -52,22 +56,36 @@ groups = st.lists(st.tuples(st.floats(-5, 5), st.floats(0.1, 3)), min_size=2, ma
 
 
 def test_stay_after_stroke_is_that_of_normand():
-    """Normand (1999), table IX: fixed -3.49 (-5.03, -1.96); DerSimonian-Laird -14.10 (-24.45, -3.75), tau2 218.72."""
+    """Normand (1999), table IX: fixed -3.49 (-5.03, -1.96); DerSimonian-Laird -14.10, tau2 218.72."""
     found = group_differences(*stroke())
     assert [round(x, 2) for x in found.common] == [-3.49, -5.03, -1.96]
-    assert [round(x, 2) for x in found.average] == [-14.10, -24.45, -3.75]
+    assert round(found.average.estimate, 2) == -14.10
     assert round(found.tau2, 2) == 218.72
 
 
+@pytest.mark.parametrize("of", [stroke, bcg])
+def test_the_interval_of_the_average_is_that_of_statsmodels(of):
+    """statsmodels.stats.meta_analysis.combine_effects, DerSimonian and Laird, use_t=True: Hartung-Knapp-Sidik-Jonkman.
+
+    Where their factor is below 1, it is taken as 1 (Roever, Knapp and Friede 2015).
+    """
+    y, se = of()
+    theirs = combine_effects(y, se**2, method_re="dl", use_t=True)
+    factor = max(theirs.scale_hksj_re, 1.0)
+    error = theirs.sd_eff_w_re * math.sqrt(factor)
+    found = group_differences(y, se).average
+    assert found.estimate == pytest.approx(theirs.mean_effect_re, rel=1e-9)
+    assert found.high - found.estimate == pytest.approx(stats.t.ppf(0.975, len(y) - 1) * error, rel=1e-9)
+
+
 def test_bcg_is_that_of_metafor():
-    """metafor: rma(method = "DL") of dat.bcg: Q 152.2330, tau2 .3088, I2 92.12%, -0.7141 (SE .1787); fixed -0.4303."""
+    """metafor: rma(method = "DL") of dat.bcg: Q 152.2330, tau2 .3088, I2 92.12%, -0.7141; fixed -0.4303."""
     found = group_differences(*bcg())
     assert found.test.statistic == pytest.approx(152.2330, abs=5e-5)
     assert found.test.df == 12
     assert (found.tau2, found.i2, found.average.estimate, found.common.estimate) == pytest.approx(
         (0.3088, 0.9212, -0.7141, -0.4303), abs=5e-5
     )
-    assert (found.average.high - found.average.low) / 2 / 1.959964 == pytest.approx(0.1787, abs=5e-5)
 
 
 def test_shrunken_estimates_of_pupils_are_those_of_metafor():
@@ -82,6 +100,16 @@ def test_shrunken_estimates_of_pupils_are_those_of_metafor():
     )
     assert found.interval.low[:4] == pytest.approx([-0.1324, -0.1033, -0.2228, -0.0533], abs=5e-4)
     assert found.interval.high[:4] == pytest.approx([0.2411, 0.3045, 0.2100, 0.4821], abs=5e-4)
+
+
+def test_bounds_of_shrunken_estimates_allow_for_a_variance_that_was_estimated():
+    """With tau2 for known, groups that differ by .3 were held in 85 % (5 of them) and 88 % (12) of 3,000 draws."""
+    rng, held = np.random.default_rng(8), []
+    for _ in range(400):
+        true, se = rng.normal(0.5, 0.3, 12), rng.uniform(0.1, 0.5, 12)
+        found = shrunken(true + se * rng.normal(size=12), se).interval
+        held.append(((found.low <= true) & (true <= found.high)).mean())
+    assert np.mean(held) > 0.91
 
 
 @given(groups)

@@ -13,7 +13,7 @@ from scipy import stats
 
 import cxkit.lang  # noqa: F401  # gives refusals their words
 from cxkit.errors import ParameterError
-from cxkit.stats import contrast, mean, reassignment_p
+from cxkit.stats import GIANT, contrast, largest_share, mean, reassigned, reassignment_p
 
 FIRST = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]  # Student's sleep data: hours gained
 SECOND = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
@@ -82,6 +82,31 @@ def test_with_one_giant_among_few_it_finds_what_students_t_by_clusters_cannot():
     assert seen[0] > 1.5 * seen[1] > 0
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_where_one_has_a_third_of_its_side_students_t_by_clusters_falls_silent(share):
+    """Sixty clusters a side, of which one has a tenth, or half, of it: 400 draws without a change."""
+    rng = np.random.default_rng(4)
+    n = np.full(120, 20.0)
+    n[0] = round(share / (1 - share) * n[1:60].sum())
+    late, who = np.arange(120) >= 60, np.arange(120)
+    assert largest_share(late, who, n) == pytest.approx(share, abs=0.01)
+    claims = np.zeros(2)
+    for _ in range(400):
+        y = rng.normal(size=120) + rng.normal(size=120) / np.sqrt(n)
+        sides = mean(y[~late], n[~late]), mean(y[late], n[late])
+        claims += [
+            contrast(*sides, clusters=(who[~late], who[late])).p < 0.05,
+            reassignment_p(mean(y, n), late, who, draws=199) <= 0.05,
+        ]
+    assert 0.03 < claims[1] / 400 < 0.07
+    assert (claims[0] / 400 < 0.035) == (share > GIANT)
+
+
+def test_rows_without_a_cluster_belong_to_their_side():
+    assert largest_share([False, False, True, True], ["a", None, "b", "c"]) == 0.5
+    assert largest_share([True, True], ["a", "a"]) == 1.0
+
+
 def test_too_few_to_deal_and_rows_all_alike_have_no_p():
     assert math.isnan(reassignment_p(mean([1, 2, 3]), [False, True, True], [1, 2, 3]))
     assert math.isnan(reassignment_p(mean([5, 5, 5, 5]), [False, False, True, True], [1, 2, 3, 4]))
@@ -97,3 +122,38 @@ def test_what_cannot_be_dealt_is_refused_in_words():
     with pytest.raises(ParameterError) as refused:
         reassignment_p(mean([1, 2], [1, 3]), [False, True], [1, None])
     assert refused.value.text("en") == "3 rows belong to no cluster, so they cannot be dealt with one."
+
+
+def test_the_interval_holds_what_the_test_does_not_reject():
+    """R: t.test(extra ~ group, data = sleep), interval -3.365 to .205, p .07939; dealing agrees but for its draws."""
+    rows = np.arange(20)
+    found = reassigned(mean(FIRST + SECOND), mean(FIRST), mean(SECOND), clusters=(rows[:10], rows[10:]))
+    assert (found.value, found.low, found.high) == pytest.approx((1.58, -0.205, 3.365), abs=0.1)
+    assert found.p == pytest.approx(0.0794, abs=0.02)
+    late = rows >= 10
+    for end, sign in ((found.low, 1), (found.high, -1)):
+        moved = np.array(FIRST + SECOND) - late * (end + sign * 1e-6)
+        assert reassignment_p(mean(moved), late, rows, draws=1999) > 0.05
+        beyond = np.array(FIRST + SECOND) - late * (end - sign * 1e-6)
+        assert reassignment_p(mean(beyond), late, rows, draws=1999) <= 0.05
+
+
+def test_too_few_ways_to_deal_leave_no_bounds():
+    """Of the 6 ways to deal four clusters none has a p below 1/6."""
+    found = reassigned(mean([1, 2, 7, 9]), mean([1, 2]), mean([7, 9]), clusters=(["a", "b"], ["c", "d"]))
+    assert np.isnan([found.low, found.high]).all()
+    assert found.p == pytest.approx(1 / 3)
+
+
+def test_the_interval_covers_a_planted_change_with_one_giant():
+    """Twenty agents, one with half of all tickets: 300 draws, a change of one."""
+    rng = np.random.default_rng(5)
+    n = np.array([380.0] + [20.0] * 19)
+    late, who, covered = np.arange(20) % 2 == 0, np.arange(20), 0
+    for _ in range(300):
+        y = rng.normal(size=20) + rng.normal(size=20) / np.sqrt(n) + late
+        order = np.argsort(late, kind="stable")
+        both, a, b = mean(y[order], n[order]), mean(y[~late], n[~late]), mean(y[late], n[late])
+        found = reassigned(both, a, b, clusters=(who[~late], who[late]), draws=399)
+        covered += found.low <= 1 <= found.high
+    assert 0.92 <= covered / 300 <= 0.98

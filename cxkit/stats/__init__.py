@@ -90,7 +90,7 @@ from cxkit.stats.proportions import (
     share_difference,
     share_interval,
 )
-from cxkit.stats.reassignment import reassignment_p
+from cxkit.stats.reassignment import GIANT, largest_share, reassigned, reassignment_p
 from cxkit.stats.sequential import (
     bounds_for,
     crossing,
@@ -115,6 +115,7 @@ from cxkit.stats.series import (
 from cxkit.stats.survival import KaplanMeier, LogRank, kaplan_meier, log_rank
 
 __all__ = [
+    "GIANT",
     "Ar1Regression",
     "Association",
     "Bounds",
@@ -177,6 +178,7 @@ __all__ = [
     "judged",
     "kaplan_meier",
     "kitagawa",
+    "largest_share",
     "likeness",
     "ljung_box",
     "log_rank",
@@ -199,6 +201,7 @@ __all__ = [
     "rate_funnel",
     "ratio",
     "ratio_interval",
+    "reassigned",
     "reassignment_p",
     "relative_change",
     "relative_effect",

@@ -104,8 +104,7 @@ def relative_change(a: Influenced, b: Influenced, *, level: float = 0.95, **desi
     if not (base.low > 0 or base.high < 0) or not times > 0:
         unknown = Spread(float("nan"), base.df, base.clusters)
         return inference(times - 1, unknown, level)
-    logs = [Influenced(float(np.log(abs(x.value))), x.moves / x.value, x.n) for x in (a, b)]
-    return from_log(contrast(*logs, level=level, **design))
+    return from_log(contrast(in_logs(a), in_logs(b), level=level, **design))
 
 
 def adjusted(sides: Sequence[Influenced], covariates: Sequence[ArrayLike]) -> tuple[Influenced, ...]:
@@ -127,6 +126,11 @@ def adjusted(sides: Sequence[Influenced], covariates: Sequence[ArrayLike]) -> tu
         Influenced(s.value - slope * (m - all_over), s.moves - slope * x / s.rows, s.n)
         for (s, x), m in zip(pairs, means, strict=True)
     )
+
+
+def in_logs(a: Influenced) -> Influenced:
+    """The logarithm of an estimate's size, by the delta method."""
+    return Influenced(float(np.log(abs(a.value))), a.moves / a.value, a.n)
 
 
 def from_log(found: Inference) -> Inference:

@@ -26,7 +26,7 @@ class Heterogeneity:
     tau2: float  # variance of true effects (DerSimonian and Laird 1986)
     i2: float  # share of the variance of the estimates that is not noise
     common: Interval  # one effect for all
-    average: Interval  # mean of effects that differ
+    average: Interval  # mean of effects that differ (Hartung and Knapp 2001; Sidik and Jonkman 2002)
 
 
 class Shrunken(NamedTuple):
@@ -50,7 +50,11 @@ class Funnel:
 
 
 def group_differences(estimates: ArrayLike, se: ArrayLike, level: float = 0.95) -> Heterogeneity:
-    """Whether effects of independent groups differ, and by how much. ParameterError with fewer than two groups."""
+    """Whether effects of independent groups differ, and by how much. ParameterError with fewer than two groups.
+
+    The interval of the average is Hartung and Knapp's, never narrower than if the variance between groups were known
+    (Roever, Knapp and Friede 2015): with three to twelve groups the normal one holds the truth in 81 to 91 %.
+    """
     y, v = _groups(estimates, se)
     w = 1 / v
     common = float((w * y).sum() / w.sum())
@@ -63,23 +67,29 @@ def group_differences(estimates: ArrayLike, se: ArrayLike, level: float = 0.95) 
         tau2,
         max(0.0, 1 - df / q) if q > 0 else 0.0,
         _around(common, float(w.sum() ** -0.5), level),
-        _around(average, float(grown.sum() ** -0.5), level),
+        _around(average, _mean_error(y - average, grown), level, df),
     )
 
 
 def shrunken(estimates: ArrayLike, se: ArrayLike, tau2: float | None = None, level: float = 0.95) -> Shrunken:
     """Empirical Bayes estimates of the groups' effects (Raudenbush and Bryk 1985); missing groups stay missing.
 
-    `tau2` is DerSimonian and Laird's unless given. Bounds allow for the mean being estimated, as metafor's blup does.
+    Bounds allow for the mean being estimated, as metafor's blup does. Without a `tau2` it is DerSimonian and Laird's,
+    and bounds allow for that, too (Kass and Steffey 1989), by Student's t: otherwise where it comes out as nothing by
+    chance, all groups would be taken for alike.
     """
     y, known = floats(estimates), np.isfinite(floats(estimates)) & np.isfinite(floats(se))
     clean, v = _groups(y[known], floats(se)[known])
-    tau2 = group_differences(clean, np.sqrt(v)).tau2 if tau2 is None else tau2
-    w = 1 / (v + tau2)
-    mean, kept = float((w * clean).sum() / w.sum()), tau2 * w
-    spread = np.sqrt(kept * v + (1 - kept) ** 2 / w.sum())
+    given = tau2 is not None
+    between = group_differences(clean, np.sqrt(v)).tau2 if tau2 is None else tau2
+    w = 1 / (v + between)
+    mean, kept = float((w * clean).sum() / w.sum()), between * w
+    variance = kept * v + (1 - kept) ** 2 / w.sum()
+    if not given:  # how far it moves the estimate, squared, times the variance of a variance
+        variance = variance + (w**2 * v * (clean - mean)) ** 2 * 2 / (w**2).sum()
+    reach = z_of(level) if given else _t_of(level, len(clean) - 1)
     centre, margin, drawn = np.full((3, len(y)), np.nan)
-    centre[known], margin[known], drawn[known] = kept * clean + (1 - kept) * mean, z_of(level) * spread, 1 - kept
+    centre[known], margin[known], drawn[known] = kept * clean + (1 - kept) * mean, reach * np.sqrt(variance), 1 - kept
     return Shrunken(Interval(centre, centre - margin, centre + margin), drawn)
 
 
@@ -134,9 +144,19 @@ def _tau2(q: float, df: int, w: Floats) -> float:
     return max(0.0, (q - df) / room) if room > 0 else 0.0
 
 
-def _around(middle: float, se: float, level: float) -> Interval:
-    reach = z_of(level) * se
+def _mean_error(off: Floats, w: Floats) -> float:
+    """Error of a weighted mean from how far the groups lie from it."""
+    seen = float((w * off**2).sum()) / (len(w) - 1)
+    return float(np.sqrt(max(seen, 1.0) / w.sum()))
+
+
+def _around(middle: float, se: float, level: float, df: float = np.inf) -> Interval:
+    reach = _t_of(level, df) * se
     return Interval(middle, middle - reach, middle + reach)
+
+
+def _t_of(level: float, df: float) -> float:
+    return z_of(level) if np.isinf(df) else float(special.stdtrit(df, (1 + level) / 2))
 
 
 def _groups(estimates: ArrayLike, se: ArrayLike) -> tuple[Floats, Floats]:

@@ -2,9 +2,9 @@
 PYTHON ?= python3
 UV ?= uv
 
-.PHONY: report test check bench lab engines campaign lock clean
+.PHONY: report test check bench calibrate lab engines campaign lock clean
 
-report test check bench lab engines:
+report test check bench calibrate lab engines:
 	$(PYTHON) cx.py $@ $(ARGS)
 
 campaign:  ## the property tests with forty times their usual number of random cases
@@ -18,4 +18,4 @@ lock:  ## requirements.lock from pyproject.toml; newest versions of all: make lo
 
 clean:  ## what can be made again, without the reports and the studies
 	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
-	find cxkit tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
+	find cxkit tests benchmarks calibration -name __pycache__ -type d -exec rm -rf {} +

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Set cxkit up and run it. Needs git's copy of this folder and Python 3.11 or newer, nothing else.
 
-    python3 cx.py report   make the sample study and its reports in English, Arabic and Persian
-    python3 cx.py test     run all tests; further words go to pytest
-    python3 cx.py check    style, types, floors of the house, quick tests
-    python3 cx.py bench    speed and memory
-    python3 cx.py lab      open the notebooks in JupyterLab
-    python3 cx.py setup    only set up
-    python3 cx.py engines  set up, and add Spark (460 MB, needs Java 17) for the tests that count with it
-    python3 cx.py help     this text
+    python3 cx.py report    make the sample study and its reports in English, Arabic and Persian
+    python3 cx.py test      run all tests; further words go to pytest
+    python3 cx.py check     style, types, floors of the house, quick tests
+    python3 cx.py bench     speed and memory
+    python3 cx.py calibrate how often tests cry wolf and intervals miss; writes docs/calibration.md
+    python3 cx.py lab       open the notebooks in JupyterLab
+    python3 cx.py setup     only set up
+    python3 cx.py engines   set up, and add Spark (460 MB, needs Java 17) for the tests that count with it
+    python3 cx.py help      this text
 
 The active environment is used when cxkit of this folder is installed there with all it needs.
 Otherwise .venv is made here once, from requirements.lock: by uv where it is found, else by venv and pip.
@@ -38,6 +39,7 @@ RUNS = {
     "report": ["-m", "cxkit", "report"],
     "test": ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "--durations=15", "--durations-min=1"],
     "bench": ["-m", "benchmarks"],
+    "calibrate": ["-m", "calibration"],
     "lab": [
         "-m",
         "jupyterlab",

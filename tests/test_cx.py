@@ -119,7 +119,10 @@ def test_an_old_python_alone_is_told_to_get_a_newer_one(monkeypatch: pytest.Monk
 def test_a_word_that_is_no_command_is_refused_with_those_there_are():
     done = run_cx(ROOT, "reprot")
     assert done.returncode == 2
-    assert done.stderr == "cx: there is no 'reprot'; there is: report, test, bench, lab, check, setup, engines, help\n"
+    assert (
+        done.stderr
+        == "cx: there is no 'reprot'; there is: report, test, bench, calibrate, lab, check, setup, engines, help\n"
+    )
 
 
 def test_help_is_given_without_setting_anything_up(kit: Path):

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def report(task: Callable[[], object], sample: int = 0, rows: int = 0) -> None:
+def report(task: Callable[[], object], sample: int = 0, rows: int = 0, of: str = "rows") -> None:
     """Run `task` once; print wall seconds, processor seconds and peak memory in MB as one line of JSON.
 
-    Imports are not timed, but what they hold counts as memory. A task of `sample` rows stands for `rows`: its seconds
-    are multiplied up, and the line says how many rows were really done.
+    Imports are not timed, but what they hold counts as memory. A task of `sample` rows (or what else they are
+    `of`) stands for `rows`: its seconds are multiplied up, and the line says how many were really done.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     task()
     times = rows / sample if sample else 1
     found = {"s": (time.perf_counter() - wall) * times, "cpu_s": (time.process_time() - cpu) * times, "mb": _peak_mb()}
-    print(json.dumps(found | ({"sample": sample} if sample else {})))
+    print(json.dumps(found | ({"sample": sample, "whole": rows, "of": of} if sample else {})))
 
 
 def _peak_mb() -> float:

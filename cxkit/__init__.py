@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 # name -> (module, attribute; None for the module itself)
 _DOOR: dict[str, tuple[str, str | None]] = {
+    "changes": ("cxkit.changes", None),
     "check": ("cxkit.check", None),
     "kpis": ("cxkit.kpis", None),
     "process": ("cxkit.process", None),
@@ -31,7 +32,7 @@ _DOOR: dict[str, tuple[str, str | None]] = {
 }
 
 if TYPE_CHECKING:
-    from cxkit import check, kpis, measures, process
+    from cxkit import changes, check, kpis, measures, process
     from cxkit.errors import CxkitError
     from cxkit.lang import say, use
     from cxkit.measures import Count, Duration, Net, Ratio, Score, Share
@@ -49,6 +50,7 @@ __all__ = [
     "Share",
     "Study",
     "__version__",
+    "changes",
     "check",
     "kpis",
     "measures",

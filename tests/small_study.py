@@ -51,6 +51,12 @@ class SmallStudy:
     def clock(self) -> Schedules:
         return declared_schedules(self.config.get("calendar", {}), self.time_zone)
 
+    def frame(self, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+        return pd.read_parquet(self.folder / f"{name}.parquet", columns=columns)
+
+    def local(self, times: pd.Series) -> pd.Series:
+        return times.dt.tz_localize("UTC").dt.tz_convert(self.time_zone).dt.tz_localize(None)
+
     def lookup(self, name: str, frame: pd.DataFrame) -> ir.Table:
         return lookup(self.engine, name, frame, {})
 

@@ -18,7 +18,7 @@ from cxkit.report import Batch, run
 from cxkit.result import MIME
 from cxkit.samples import make_sample
 
-NOTEBOOKS = ("00_check_data", "01_assess_process", "04_measure_kpis")
+NOTEBOOKS = ("00_check_data", "01_assess_process", "04_measure_kpis", "05_test_changes")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("first_light")]
 
 
@@ -39,7 +39,7 @@ def _page(batch: Batch, lang: str, name: str, ending: str) -> Path:
 
 
 def test_every_notebook_becomes_a_report_in_every_language(batch: Batch) -> None:
-    """Three notebooks in three languages: nine pages, nine JSON files, nine notebooks, one index."""
+    """Four notebooks in three languages: twelve pages, twelve JSON files, twelve notebooks, one index."""
     assert batch.exit_code == 0, [result.error for result in batch.results]
     for name in NOTEBOOKS:
         for lang in LANGS:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from calibration_series import band, roll_out, teams
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 import cxkit.lang  # noqa: F401  # gives refusals their words
+from calibration.runs import OURS, band
+from calibration.series import roll_out, shares, teams
 from cxkit.errors import ParameterError
 from cxkit.stats import collapsed, difference_in_differences, event_study, staggered_effect
 
@@ -190,15 +191,15 @@ RUNS = 1000
 
 def test_false_alarms_of_team_comparisons_are_five_in_a_hundred():
     """Measured elsewhere: two-way fixed effects 22.2%, treated teams only 34.8%, collapsed 4.8%."""
-    rates = teams(RUNS)
+    rates = shares(RUNS, teams)
     low, high = band(RUNS)
-    assert low <= rates["ours"] <= high, rates
+    assert low <= rates[OURS] <= high, rates
     assert rates["two-way fixed effects"] > 0.15, rates
     assert rates["treated only, before and after"] > 0.1, rates
 
 
 def test_false_alarms_of_roll_outs_are_five_in_a_hundred():
     """Eight teams a cohort; Bertrand, Duflo and Mullainathan (2004) for what happens without clusters."""
-    rates = roll_out(RUNS)
+    rates = shares(RUNS, roll_out)
     low, high = band(RUNS)
-    assert low <= rates["ours"] <= high, rates
+    assert low <= rates[OURS] <= high, rates

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from calibration_series import band, looks
 from hypothesis import given
 from hypothesis import strategies as st
 
 import cxkit.lang  # noqa: F401  # gives refusals their words
+from calibration.runs import OURS, Job, counted
+from calibration.series import looks
 from cxkit.errors import ParameterError
 from cxkit.stats import (
     bounds_for,
@@ -154,10 +155,8 @@ def test_what_cannot_be_right_is_refused_in_words():
 
 def test_false_alarms_over_twenty_looks_are_kept():
     """Measured elsewhere: p < .05 at any of 20 looks 24.7%, confidence sequence 1.3%."""
-    runs = 4000
-    rates = looks(runs)
-    low, high = band(runs)
-    assert low <= rates["ours, planned looks"] <= high, rates
-    assert low <= rates["ours, Pocock"] <= high, rates
-    assert rates["ours, looks at will"] <= high, rates
-    assert rates["p < .05 at any look"] > 0.2, rates
+    rates = counted(Job("looks", 4000, many=looks))
+    *planned, at_will = (methods[OURS] for methods in rates.values())
+    assert [rate.place for rate in planned] == ["within", "within"], rates
+    assert at_will.share < 0.05, rates
+    assert all(methods["p < .05 at any look"].share > 0.2 for methods in rates.values()), rates

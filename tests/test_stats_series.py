@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from calibration_series import band, one_series, sticky_noise, volumes
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.diagnostic import acorr_ljungbox
 from statsmodels.tsa.stattools import acf
 
 import cxkit.lang  # noqa: F401  # gives refusals their words
+from calibration.runs import OURS, band
+from calibration.series import one_series, shares, sticky_noise, volumes
 from cxkit.errors import ParameterError
 from cxkit.stats import (
     SeriesModel,
@@ -284,9 +285,9 @@ def test_false_alarms_are_five_in_a_hundred_whatever_the_likeness(rho, rise):
 
     The t test there was that of days with a rhythm; here days are as they come, so it errs from 5% upwards.
     """
-    rates = one_series(rho, RUNS, rise=rise)
+    rates = shares(RUNS, one_series, rho=rho, rise=rise)
     low, high = band(RUNS)
-    assert low <= rates["ours"] <= high, rates
+    assert low <= rates[OURS] <= high, rates
     if rise:
         assert rates["t test on days"] > 0.5, rates
     elif rho >= 0.3:
@@ -297,9 +298,9 @@ def test_false_alarms_are_five_in_a_hundred_whatever_the_likeness(rho, rise):
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.6])
 def test_false_alarms_of_volumes_are_five_in_a_hundred(rho):
     """Measured elsewhere on volumes that linger: Poisson 19 to 37%, quasi-Poisson 5.6 to 19%, logarithms 5.6 to 8%."""
-    rates = volumes(rho, RUNS)
+    rates = shares(RUNS, volumes, rho=rho)
     low, high = band(RUNS)
-    assert low <= rates["ours"] <= high, rates
+    assert low <= rates[OURS] <= high, rates
     assert rates["Poisson"] > 0.2, rates
     if rho:
         assert rates["quasi-Poisson"] > high, rates
@@ -308,8 +309,8 @@ def test_false_alarms_of_volumes_are_five_in_a_hundred(rho):
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.6, 0.8])
 def test_false_alarms_stay_few_in_four_weeks(rho):
     """28 days: where R's gls errs up to one in nine."""
-    rates = one_series(rho, RUNS, rows=28)
+    rates = shares(RUNS, one_series, rho=rho, rows=28)
     low, high = band(RUNS)
-    assert low <= rates["ours"] <= high, rates
+    assert low <= rates[OURS] <= high, rates
     if rho >= 0.6:
-        assert rates["gls as printed by R"] > high, rates
+        assert rates["as R's gls prints it"] > high, rates

@@ -93,10 +93,30 @@ def duration(seconds: float | None, lang: str | None = None, *, in_sentence: boo
         return MISSING
     if math.isinf(seconds):
         return say("common.not_reached", lang)
-    unit, size = _unit_of(seconds)
-    x = round(seconds / size, _digits_of(seconds / size))
-    shown = 0 if x == int(x) else 1 if x * 10 == int(x * 10) else 2
-    return _in_unit(x, unit, shown, lang, "duration_in" if in_sentence else "duration")
+    x, shown = _shown(seconds)
+    return _in_unit(x, duration_unit(seconds), shown, lang, "duration_in" if in_sentence else "duration")
+
+
+def duration_unit(seconds: float) -> str:
+    """The unit in which `duration` tells a length of time: days, hours, minutes or seconds."""
+    return _unit_of(seconds)[0]
+
+
+def duration_number(seconds: float, lang: str | None = None) -> str:
+    """The number of `duration` without its unit, for where the unit stands beside it already.
+
+    >>> duration_number(3000, "en"), duration_unit(3000)
+    ('50', 'minutes')
+    """
+    x, shown = _shown(seconds)
+    return number(x, lang, shown)
+
+
+def _shown(seconds: float) -> tuple[float, int]:
+    """A length of time in its unit with three significant digits, and how many decimals that are."""
+    x = seconds / _unit_of(seconds)[1]
+    x = round(x, _digits_of(x))
+    return x, 0 if x == int(x) else 1 if x * 10 == int(x * 10) else 2
 
 
 def _unit_of(seconds: float) -> tuple[str, float]:

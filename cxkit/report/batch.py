@@ -109,7 +109,7 @@ def make_reports(
     recover(folder)
     papermill()
     with telling(plan, progress) as teller:
-        runs = _run_all(plan, source, limits or Limits(), jobs, teller)
+        runs = _run_all(plan, source, folder.parent, limits or Limits(), jobs, teller)
     before = manifest.entries(folder)
     made = [
         _made(job, run, source, _languages(plan, runs, before)[job.name]) for job, run in zip(plan, runs, strict=True)
@@ -119,11 +119,13 @@ def make_reports(
     return Batch(tuple(_result(m, folder) for m in made), folder, folder / "index.html")
 
 
-def _run_all(plan: list[Job], source: Source, limits: Limits, jobs: int, teller: Teller) -> list[Run]:
+def _run_all(plan: list[Job], source: Source, shelf: Path, limits: Limits, jobs: int, teller: Teller) -> list[Run]:
     """Every job in a kernel of its own, `jobs` at a time; an interrupt ends the kernels and leaves nothing written."""
     kernels = Kernels()
     with ThreadPoolExecutor(max_workers=max(1, min(jobs, len(plan)))) as pool:
-        futures: dict[Future[Run], Job] = {pool.submit(_run, job, source, limits, kernels, teller): job for job in plan}
+        futures: dict[Future[Run], Job] = {
+            pool.submit(_run, job, source, shelf, limits, kernels, teller): job for job in plan
+        }
         try:
             importlib.import_module("cxkit.report.html")  # takes a second, which the kernels need to start anyway
             for future in as_completed(futures):
@@ -136,9 +138,10 @@ def _run_all(plan: list[Job], source: Source, limits: Limits, jobs: int, teller:
     return [future.result() for future in futures]
 
 
-def _run(job: Job, source: Source, limits: Limits, kernels: Kernels, teller: Teller) -> Run:
+def _run(job: Job, source: Source, shelf: Path, limits: Limits, kernels: Kernels, teller: Teller) -> Run:
+    """One job; `shelf` holds the study's reports of all periods, among which looks at running data are counted."""
     notebook = localise(dict(job.notebook), job.path.stem, job.lang, job.path.parent)
-    given = {"study": str(source.path), "lang": job.lang}
+    given = {"study": str(source.path), "lang": job.lang, "reports": str(shelf)}
     parameters = {**{n: v for n, v in given.items() if n in job.declared}, **job.parameters}
     return execute(notebook, parameters, job.path.parent, limits, kernels, lambda: teller.cell(job))
 
@@ -169,7 +172,7 @@ def _made(job: Job, run: Run, source: Source, langs: list[str]) -> Made:
     except Exception as error:  # one odd output must not cost the other reports
         failure = Failure("failed", "-", "", type(error).__name__, document.public(str(error), job, source))
         return Made(job, html.title_of(notebook, job), run.seconds, failure=failure)
-    return Made(job, title, run.seconds, files)
+    return Made(job, title, run.seconds, files, looks=document.looks(notebook))
 
 
 def _publish(folder: Path, made: list[Made], source: Source, before: Mapping[manifest.Key, Any]) -> None:

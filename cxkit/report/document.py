@@ -75,6 +75,11 @@ def results(notebook: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
                 yield cell["id"], found
 
 
+def looks(notebook: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The looks at running data that the results say this report took: what was asked, up to when, on how many rows."""
+    return tuple(taken for _, result in results(notebook) if (taken := result.get("look_taken")))
+
+
 def notebook_hash(notebook: Mapping[str, Any]) -> str:
     """First 16 hex digits of the SHA-256 of the notebook's cells, whatever its outputs and metadata."""
     sources = [[c["cell_type"], _source(c)] for c in notebook["cells"]]

@@ -189,7 +189,8 @@ def _frame(job: Job, source: Source) -> dict[str, Any]:
 
 def _setting(name: str, job: Job, lang: str) -> dict[str, str]:
     """A row of the table of settings; what it does stands in the page's language where the catalogue has that."""
-    found, key = job.shown[name], f"parameter.{name}"
+    found, own = job.shown[name], f"parameter.{job.name}.{name}"
+    key = own if has(own, lang) else f"parameter.{name}"
     text = ", ".join(_spoken(x, lang) for x in found) if isinstance(found, list) else _spoken(found, lang)
     return {
         "name": name,

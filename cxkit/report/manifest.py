@@ -29,6 +29,7 @@ class Made:
     seconds: float
     files: Mapping[str, bytes] = field(default_factory=dict)
     failure: Failure | None = None
+    looks: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def status(self) -> str:
@@ -99,7 +100,7 @@ def _entry(made: Made, source: Source, before: Entry, now: str) -> Entry:
     if made.failure is not None:
         kept: Entry = {
             k: before[k]
-            for k in ("title", "files", "data", "parameters", "notebook_hash", "files_made_at")
+            for k in ("title", "files", "data", "parameters", "notebook_hash", "files_made_at", "looks")
             if k in before
         }
         return {"title": made.title, "files": {}, **kept, **entry, "failure_page": made.path("failed.html")}
@@ -111,7 +112,16 @@ def _entry(made: Made, source: Source, before: Entry, now: str) -> Entry:
         "data": source.digest,
         "files_made_at": now,
         "files": {kind: _file(made.path(kind), content) for kind, content in made.files.items()},
+        **_looks(made, before),
     }
+
+
+def _looks(made: Made, before: Entry) -> Entry:
+    """Looks at running data, those of the reports that this one replaces included: a look cannot be taken back."""
+    new = {(look["key"], look["as_of"]) for look in made.looks}
+    kept = [look for look in before.get("looks", []) if (look["key"], look["as_of"]) not in new]
+    found = [*kept, *map(dict, made.looks)]
+    return {"looks": found} if found else {}
 
 
 def _file(path: str, content: bytes) -> dict[str, object]:

@@ -24,7 +24,8 @@ from cxkit.errors import ParameterError, nearest
 from cxkit.report.notebooks import find_notebook
 
 Value = str | int | float | bool | None | list[Any]
-RESERVED = ("study", "lang")  # the runner sets these: the study's folder, and each language in turn
+# The runner sets these: the study's folder, each language in turn, and where the study's earlier reports are.
+RESERVED = ("study", "lang", "reports")
 REQUIRED = object()  # the default of a parameter that has none
 
 _TYPES = {"str", "int", "float", "bool", "date"}

@@ -26,7 +26,7 @@ _LEDGER_KINDS = ("Salaries", "Tools", "Telephony")
 def write_records(sample: Sample, business: Business, folder: Path) -> dict[str, Faults]:
     """Every file of the other systems, and what was spoiled in each."""
     _write_costs(sample, business.postings, folder)
-    _write_changes(sample, folder)
+    write_changes(sample, folder)
     return {
         "orders": _write_orders(sample, business.orders, folder),
         "qa_reviews": _write_reviews(sample, business.reviews, folder),
@@ -132,7 +132,7 @@ def _write_priorities(sample: Sample, folder: Path) -> Faults:
     return faults
 
 
-def _write_changes(sample: Sample, folder: Path) -> None:
+def write_changes(sample: Sample, folder: Path) -> None:
     """changes.csv: what the team changed in its way of working, and what it means to change."""
     plan = sample.plan["changes"]
     columns = {

@@ -302,6 +302,7 @@ def test_swapping_the_sides_flips_the_sign(rows: pd.DataFrame, measure: cx.measu
     assert back.p == pytest.approx(got.p, abs=1e-9, nan_ok=True)
 
 
+@pytest.mark.slow
 @given(two_sides(), st.sampled_from(MEASURES), st.integers(0, 1000))
 @settings(max_examples=25)
 def test_the_order_of_rows_and_the_names_of_clusters_do_not_matter(

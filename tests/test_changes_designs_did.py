@@ -331,6 +331,7 @@ def findings() -> list[DidFinding]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", LANGS)
 def test_findings_speak_draw_and_are_whole_in_every_language(findings: list[DidFinding], code: str) -> None:
     for found in findings:

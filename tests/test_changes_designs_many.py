@@ -397,6 +397,7 @@ def results() -> list[Findings | Segments | Any]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", LANGS)
 def test_results_speak_and_draw_in_every_language(results: list[Any], code: str) -> None:
     for found in results:

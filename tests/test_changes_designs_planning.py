@@ -271,6 +271,7 @@ def plans() -> list[Plan]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", LANGS)
 def test_plans_speak_and_draw_in_every_language(plans: list[Plan], code: str) -> None:
     for found in plans:

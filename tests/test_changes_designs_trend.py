@@ -563,6 +563,7 @@ def findings() -> list[TrendFinding]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", LANGS)
 def test_findings_speak_draw_and_are_whole_in_every_language(findings: list[TrendFinding], code: str) -> None:
     for found in findings:

@@ -141,6 +141,7 @@ def test_a_finding_made_again_is_the_same(rows: pd.DataFrame) -> None:
     assert other["provenance"]["rows"] != one["provenance"]["rows"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_finding_draws_itself(findings: dict[str, Finding], name: str, lang: str) -> None:
     """A picture with the verdict as its alternative text; the same finding gives the same picture."""

@@ -103,6 +103,7 @@ def numbers(found: Result) -> list[float]:
     return kept.to_numpy(np.float64).ravel().tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("design", ["trend", "did", "decompose", "plan"])
 def test_every_type_of_column_gives_the_same_numbers(rows: pd.DataFrame, design: str, holder: str) -> None:
@@ -165,6 +166,7 @@ def test_infinite_values_are_refused_by_number_in_every_design(rows: pd.DataFram
     assert said == "Column “cost” holds 2 infinite values; only finite ones, or empty cells, can be counted."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: str(kpi.id))
 def test_missing_values_are_no_numbers(rows: pd.DataFrame, design: str, kpi: cx.measures.Measure) -> None:

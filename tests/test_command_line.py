@@ -37,6 +37,7 @@ def test_a_slip_is_answered_with_one_sentence(tmp_path, words, exit_code, says):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_slip_is_answered_in_the_language_of_the_session(tmp_path):
     code, told = cxkit(tmp_path, "run", "x", "-p", "kpi", lang="fa")
     assert code == 2

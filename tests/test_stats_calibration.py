@@ -42,6 +42,7 @@ TEAMS = [job for job in KINDS if job.name.startswith("teams:")]
 UNHURT = ("kinds: independent", "kinds: skewed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", SITUATIONS, ids=named)
 def test_false_alarms_are_as_many_as_promised(job):
     """Every kind of KPI; the band is that of so few draws, which a right method leaves once in a thousand."""
@@ -69,6 +70,7 @@ SHORT_OF_IT = ("likeness 0.8",)
 FITTED = ("series", "weeks at once")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "job",
     [job for job in short(coverage.jobs(10_000, 2000), 100) if not any(word in job.name for word in FITTED)],

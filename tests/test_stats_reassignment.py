@@ -157,3 +157,14 @@ def test_the_interval_covers_a_planted_change_with_one_giant():
         found = reassigned(both, a, b, clusters=(who[~late], who[late]), draws=399)
         covered += found.low <= 1 <= found.high
     assert 0.92 <= covered / 300 <= 0.98
+
+
+def test_many_clusters_are_dealt_in_blocks_that_change_nothing(monkeypatch):
+    """A business customer among 40,000 others: the same p however many ways are looked at together."""
+    rng = np.random.default_rng(6)
+    n = np.ones(40_001)
+    n[0] = 15_000
+    y, late, who = rng.normal(size=len(n)), np.arange(len(n)) % 2 == 0, np.arange(len(n))
+    whole = reassignment_p(mean(y, n), late, who, draws=99)
+    monkeypatch.setattr("cxkit.stats.reassignment._BLOCK", 300_000)
+    assert reassignment_p(mean(y, n), late, who, draws=99) == whole

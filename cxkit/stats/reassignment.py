@@ -15,6 +15,7 @@ It judges groups that differ in who belongs to them. Where the same clusters are
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,7 @@ from cxkit.stats.inputs import Floats, codes, floats, same_length, summed
 
 GIANT = 1 / 3  # of its side's rows: with a cluster larger than that, Student's t by clusters gave 2 to 4 % instead of 5
 _STEPS, _HALVES = 12, 30  # three times as far each step; a billionth of the last one
+_BLOCK = 2_000_000  # clusters of all ways that are looked at together
 _DUST = 1e-9  # two ways of dealing that part by less than this are equally far out
 
 
@@ -117,15 +119,18 @@ def _clusters(
     return late > 0, size, summed(code, n * moves) * float(n.sum())
 
 
-def _all_ways(side: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _all_ways(side: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     chosen = np.array(list(itertools.combinations(range(len(side)), int(side.sum()))))
     dealt = np.zeros((len(chosen), len(side)), dtype=bool)
     dealt[np.arange(len(chosen))[:, None], chosen] = True
-    return dealt
+    return [dealt]
 
 
-def _some_ways(side: NDArray[np.bool_], draws: int, seed: int) -> NDArray[np.bool_]:
-    return np.random.default_rng(seed).permuted(np.tile(side, (draws, 1)), axis=1)
+def _some_ways(side: NDArray[np.bool_], draws: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+    """In blocks, for there may be a hundred thousand customers."""
+    rng, most = np.random.default_rng(seed), max(1, _BLOCK // len(side))
+    for begun in range(0, draws, most):
+        yield rng.permuted(np.tile(side, (min(most, draws - begun), 1)), axis=1)
 
 
 class _Dealt:
@@ -137,16 +142,21 @@ class _Dealt:
     def __init__(self, side: NDArray[np.bool_], size: Floats, total: Floats, draws: int, seed: int) -> None:
         self.ways = math.comb(len(side), int(side.sum()))
         self.all = self.ways <= draws
-        dealt = np.vstack([side, _all_ways(side) if self.all else _some_ways(side, draws, seed)])
-        self.gap, self.less = np.zeros(len(dealt)), np.zeros(len(dealt))
-        self.squares = np.zeros((3, len(dealt)))
+        ways = _all_ways(side) if self.all else _some_ways(side, draws, seed)
+        blocks = [self._look(dealt, side, size, total) for dealt in (side[None], *ways)]
+        self.gap, self.less, *squares = np.concatenate(blocks, axis=1)
+        self.squares = np.stack(squares)
+
+    def _look(self, dealt: NDArray[np.bool_], side: NDArray[np.bool_], size: Floats, total: Floats) -> Floats:
+        """Of each way: the gap and how much of it a change takes away; squares of what is left, product, and change."""
+        gap, squares = np.zeros((2, len(dealt))), np.zeros((3, len(dealt)))
         for sign, there in ((1.0, dealt), (-1.0, ~dealt)):
             rows, clusters = there @ size, there.sum(axis=1)
             found, change = (self._left(there, size, rows, of) for of in (total, size * side))
-            self.gap += sign * (there @ total) / rows
-            self.less += sign * (there @ (size * side)) / rows
+            gap += sign * np.stack([there @ total, there @ (size * side)]) / rows
             parts = np.stack([(x * y).sum(axis=1) for x, y in ((found, found), (found, change), (change, change))])
-            self.squares += (clusters - 1) / clusters * parts
+            squares += (clusters - 1) / clusters * parts
+        return np.vstack([gap, squares])
 
     @staticmethod
     def _left(there: NDArray[np.bool_], size: Floats, rows: Floats, of: Floats) -> Floats:
